@@ -1,0 +1,420 @@
+//! The record as JSON text, laid out as express-session lays it out, so that both can share one store.
+//!
+//! `{"cookie":{"originalMaxAge":60000,"expires":"…","httpOnly":true,"path":"/"},"views":1,"_session":{…}}`
+//!
+//! `cookie` is express-session's, `_session` is ours and optional (owner, when it was made), everything else is the
+//! application's data, kept as the text it came as. The layout is that of `JSON.stringify`: keys that are array
+//! indices first, then `cookie`, then the rest in the order they were put in.
+//!
+//! `cookie.expires` is written and never read: a touch leaves it stale in most stores. Expiry is the store's word.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::clock::{millis, to_iso};
+use crate::cookie::{Attributes, Priority, SameSite};
+use crate::id::StoreKey;
+use crate::store::{Owner, Record};
+use crate::values::Values;
+
+/// The member that holds what express-session has no place for.
+pub const FACTS_KEY: &str = "_session";
+
+/// The member that express-session keeps its cookie in.
+pub const COOKIE_KEY: &str = "cookie";
+
+/// The newest layout of [`FACTS_KEY`] that this version reads.
+const LAYOUT: u32 = 1;
+
+/// Why a payload is no session. The session is treated as absent; the record is never overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// Not JSON, not an object, or a member twice.
+    #[error("the record is not a JSON object with distinct keys")]
+    Malformed,
+    /// No `cookie` member of a known shape.
+    #[error("the record has no readable `cookie` member")]
+    NoCookie,
+    /// Written by a newer version of this library.
+    #[error("the record was written in a newer layout than this version reads; upgrade this node too")]
+    Newer,
+}
+
+/// A payload, taken apart.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) cookie: RecordCookie,
+    pub(crate) facts: Facts,
+    pub(crate) values: Values,
+}
+
+/// What the record says of the session's cookie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RecordCookie {
+    /// Milliseconds; `None` for a cookie that ends with the browser.
+    pub(crate) original_max_age: Option<i64>,
+    pub(crate) attributes: Attributes,
+}
+
+/// What express-session has no place for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) created: Option<OffsetDateTime>,
+    pub(crate) authenticated: Option<OffsetDateTime>,
+    pub(crate) owner: Option<Owner>,
+    /// The life is this session's own choice, not the policy's.
+    pub(crate) own_life: bool,
+    pub(crate) moved: Option<Moved>,
+}
+
+/// A tombstone: the session lives under another key now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) to: StoreKey,
+    pub(crate) until: OffsetDateTime,
+}
+
+impl Facts {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct FactsJson<'a> {
+    v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    owner: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    life: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    moved: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CookieJson<'a> {
+    #[serde(default)]
+    original_max_age: Option<f64>,
+    #[serde(default)]
+    partitioned: Option<bool>,
+    #[serde(default, borrow)]
+    priority: Option<Cow<'a, str>>,
+    #[serde(default)]
+    secure: Option<Loose>,
+    #[serde(default)]
+    http_only: Option<bool>,
+    #[serde(default, borrow)]
+    domain: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    path: Option<Cow<'a, str>>,
+    #[serde(default)]
+    same_site: Option<Loose>,
+}
+
+/// Node writes these as a boolean or as a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Flag(bool),
+    Word(String),
+}
+
+/// Takes a payload apart.
+///
+/// # Errors
+///
+/// [`RecordError`] says why it is no session.
+pub(crate) fn decode(payload: &str) -> Result<Parts, RecordError> {
+    let members: Members<'_> = serde_json::from_str(payload).map_err(|_| RecordError::Malformed)?;
+    let mut cookie = None;
+    let mut facts = Facts::default();
+    let mut values = Values::with_capacity(members.0.len());
+    for (key, value) in members.0 {
+        match key.as_ref() {
+            COOKIE_KEY => cookie = Some(decode_cookie(value)?),
+            FACTS_KEY => facts = decode_facts(value)?,
+            _ => values.push(key, value.to_owned()),
+        }
+    }
+    if values.has_duplicates() {
+        return Err(RecordError::Malformed);
+    }
+    Ok(Parts { cookie: cookie.ok_or(RecordError::NoCookie)?, facts, values })
+}
+
+fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
+    let json: CookieJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::NoCookie)?;
+    // A member that no browser could have been sent is dropped, not obeyed: the record is not trusted that far.
+    let attributes = Attributes {
+        path: json.path.filter(|path| crate::cookie::is_path(path)).map_or_else(String::new, Cow::into_owned),
+        domain: json.domain.filter(|domain| crate::cookie::is_domain(domain)).map(Cow::into_owned),
+        http_only: json.http_only.unwrap_or(false),
+        secure: match json.secure {
+            Some(Loose::Flag(secure)) => secure,
+            Some(Loose::Word(word)) => !word.is_empty(),
+            None => false,
+        },
+        same_site: match json.same_site {
+            Some(Loose::Flag(true)) => Some(SameSite::Strict),
+            Some(Loose::Word(word)) => SameSite::parse(&word),
+            Some(Loose::Flag(false)) | None => None,
+        },
+        partitioned: json.partitioned.unwrap_or(false),
+        priority: json.priority.and_then(|priority| Priority::parse(&priority)),
+    };
+    // The cast saturates: a life of 10^300 ms is as good as forever.
+    #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
+    let original_max_age = json.original_max_age.map(|ms| ms.floor() as i64);
+    Ok(RecordCookie { original_max_age, attributes })
+}
+
+fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
+    #[derive(Deserialize)]
+    struct Layout {
+        v: u32,
+    }
+    let Layout { v } = serde_json::from_str(value.get()).map_err(|_| RecordError::Malformed)?;
+    if v > LAYOUT {
+        return Err(RecordError::Newer);
+    }
+    let json: FactsJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::Malformed)?;
+    let moved = match (json.moved, json.until) {
+        (Some(to), Some(until)) => Some(Moved {
+            to: StoreKey::from_stored(to.into_owned()),
+            until: crate::clock::from_millis(until),
+        }),
+        (None, _) | (_, None) => None,
+    };
+    Ok(Facts {
+        created: json.created.map(crate::clock::from_millis),
+        authenticated: json.auth.map(crate::clock::from_millis),
+        owner: json.owner.and_then(|owner| Owner::new(&owner)),
+        own_life: json.life,
+        moved,
+    })
+}
+
+/// Puts a payload together.
+pub(crate) fn encode(
+    cookie: &RecordCookie,
+    expires: Option<OffsetDateTime>,
+    facts: &Facts,
+    values: &Values,
+) -> String {
+    let mut json = String::with_capacity(96 + values.text_len());
+    json.push('{');
+    for (key, value) in values.array_indices() {
+        push_member(&mut json, key, value.get());
+        json.push(',');
+    }
+    json.push_str("\"cookie\":");
+    push_cookie(&mut json, cookie, expires);
+    for (key, value) in values.iter().filter(|(key, _)| crate::values::array_index(key).is_none()) {
+        json.push(',');
+        push_member(&mut json, key, value.get());
+    }
+    if !facts.is_empty() {
+        json.push_str(",\"_session\":");
+        push_json(
+            &mut json,
+            &FactsJson {
+                v: LAYOUT,
+                created: facts.created.map(millis),
+                auth: facts.authenticated.map(millis),
+                owner: facts.owner.as_ref().map(|owner| owner.as_str().into()),
+                life: facts.own_life,
+                moved: facts.moved.as_ref().map(|moved| moved.to.as_str().into()),
+                until: facts.moved.as_ref().map(|moved| millis(moved.until)),
+            },
+        );
+    }
+    json.push('}');
+    json
+}
+
+fn push_cookie(json: &mut String, cookie: &RecordCookie, expires: Option<OffsetDateTime>) {
+    let Attributes { path, domain, http_only, secure, same_site, partitioned, priority } = &cookie.attributes;
+    match cookie.original_max_age {
+        Some(ms) => drop(write!(json, "{{\"originalMaxAge\":{ms}")),
+        None => json.push_str("{\"originalMaxAge\":null"),
+    }
+    if *partitioned {
+        json.push_str(",\"partitioned\":true");
+    }
+    if let Some(priority) = priority {
+        let _ = write!(json, ",\"priority\":\"{}\"", priority.lower_case());
+    }
+    match expires {
+        Some(expires) => drop(write!(json, ",\"expires\":\"{}\"", to_iso(expires))),
+        None => json.push_str(",\"expires\":null"),
+    }
+    if *secure {
+        json.push_str(",\"secure\":true");
+    }
+    let _ = write!(json, ",\"httpOnly\":{http_only}");
+    if let Some(domain) = domain {
+        json.push_str(",\"domain\":");
+        push_json(json, domain);
+    }
+    json.push_str(",\"path\":");
+    push_json(json, path);
+    if let Some(same_site) = same_site {
+        let _ = write!(json, ",\"sameSite\":\"{}\"", same_site.lower_case());
+    }
+    json.push('}');
+}
+
+fn push_member(json: &mut String, key: &str, value: &str) {
+    push_json(json, key);
+    json.push(':');
+    json.push_str(value);
+}
+
+/// Appends `value` as JSON. Only for types that always become JSON: strings and the facts above.
+fn push_json<T: Serialize + ?Sized>(json: &mut String, value: &T) {
+    json.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
+/// `cookie.originalMaxAge` of a payload: `None` if there is no such member, `Some(None)` if it is null.
+pub(crate) fn life_in_payload(payload: &str) -> Option<Option<i64>> {
+    #[derive(Deserialize)]
+    struct Outer {
+        cookie: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(rename = "originalMaxAge", deserialize_with = "present")]
+        life: Option<f64>,
+    }
+    // Without `deserialize_with`, serde would take an absent member for null.
+    fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
+    serde_json::from_str(payload).ok().map(|Outer { cookie }| cookie.life.map(|ms| ms.floor() as i64))
+}
+
+impl Record {
+    /// Whether this is what a renewal left behind under the old key: no session, and nothing to show anybody.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.payload.contains("\"moved\"") && decode(&self.payload).is_ok_and(|parts| parts.facts.moved.is_some())
+    }
+
+    /// When the session was made, if its record says so.
+    #[must_use]
+    pub fn created_at(&self) -> Option<OffsetDateTime> {
+        decode(&self.payload).ok().and_then(|parts| parts.facts.created)
+    }
+
+    /// Reads one value of the session's data, for a list of sessions say.
+    ///
+    /// `None` if it is not there, or not a `T`.
+    #[must_use]
+    pub fn value<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let parts = decode(&self.payload).ok()?;
+        serde_json::from_str(parts.values.get(key)?.get()).ok()
+    }
+}
+
+/// The members of a JSON object in their order, values untouched.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                let (mut cookies, mut facts) = (0, 0);
+                while let Some(Text(key)) = map.next_key()? {
+                    cookies += usize::from(key == COOKIE_KEY);
+                    facts += usize::from(key == FACTS_KEY);
+                    members.push((key, map.next_value()?));
+                }
+                if cookies > 1 || facts > 1 {
+                    return Err(serde::de::Error::custom("a reserved member twice"));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visit)
+    }
+}
+
+/// A key: borrowed where it holds no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(payload: &str) -> Vec<String> {
+        decode(payload).unwrap().values.iter().map(|(key, _)| key.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_was_read_is_written_back_as_it_was() {
+        let payload = r#"{"1":"y","cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"b":1.50,"a":{"x":[1e3]}}"#;
+        let parts = decode(payload).unwrap();
+        assert_eq!(encode(&parts.cookie, None, &parts.facts, &parts.values), payload);
+    }
+
+    #[test]
+    fn a_reader_takes_what_node_stores_write() {
+        // connect-mongo with stringify: false writes null for what is unset
+        let payload = r#"{"cookie":{"originalMaxAge":60000,"partitioned":null,"priority":null,"expires":"x","secure":null,"httpOnly":true,"domain":null,"path":"/","sameSite":null},"n":1}"#;
+        assert_eq!(decode(payload).unwrap().cookie.original_max_age, Some(60_000));
+        assert_eq!(keys(r#"{"cookie":{},"n":1,"unknown":{}}"#), ["n", "unknown"]);
+    }
+
+    #[test]
+    fn what_is_no_session_says_why() {
+        for payload in ["", "null", "[]", "7", "{", r#"{"cookie":{},"a":1,"a":2}"#, r#"{"cookie":{},"cookie":{}}"#] {
+            assert_eq!(decode(payload).unwrap_err(), RecordError::Malformed, "{payload}");
+        }
+        for payload in ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":{"path":7}}"#] {
+            assert_eq!(decode(payload).unwrap_err(), RecordError::NoCookie, "{payload}");
+        }
+        assert_eq!(decode(r#"{"cookie":{},"_session":{"v":2,"new":[]}}"#).unwrap_err(), RecordError::Newer);
+    }
+
+    #[test]
+    fn a_cookie_member_that_no_browser_could_have_been_sent_is_dropped() {
+        let parts = decode(r#"{"cookie":{"path":"/;x","domain":"a\r\nb","sameSite":"bogus"}}"#).unwrap();
+        assert_eq!(parts.cookie, RecordCookie::default());
+    }
+
+    #[test]
+    fn the_life_is_found_in_a_payload_and_absent_is_not_null() {
+        assert_eq!(life_in_payload(r#"{"a":1,"cookie":{"originalMaxAge":5000}}"#), Some(Some(5000)));
+        assert_eq!(life_in_payload(r#"{"cookie":{"originalMaxAge":null}}"#), Some(None));
+        assert_eq!(life_in_payload(r#"{"cookie":{}}"#), None);
+        assert_eq!(life_in_payload("junk"), None);
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let deep = format!("{{\"cookie\":{{}},\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(keys(&deep), ["a"]);
+    }
+}

@@ -1,0 +1,481 @@
+//! The contract of a store: declared here, awaited nowhere here.
+//!
+//! A store is a map from [`StoreKey`] to [`Record`] with six verbs. It knows nothing of cookies, policies
+//! or requests. It needs no clock: every verb that has to know the time is told it.
+//!
+//! # What a store must get exactly right
+//!
+//! * [`create`](Store::create) never overwrites; of two racing creates of one key, one is told
+//!   [`Created::Exists`].
+//! * [`update`](Store::update), [`touch`](Store::touch) and [`replace`](Store::replace) never bring a missing
+//!   session into being. This is what keeps a logged-out session logged out.
+//! * `update`, `replace` and `delete` with a base version succeed only if the record is still at that version.
+//! * [`touch`](Store::touch) moves the expiry and nothing else, not even the version.
+//! * An answer is given only after the change is as durable as the store makes it.
+//!
+//! # What a store may be lax about
+//!
+//! * When it removes expired records. The core judges expiry from [`Record::expires_at`]; removing is
+//!   housekeeping. A store may answer `None` or `Missing` for a record that has expired.
+//! * Folding a due touch into [`load`](Store::load): it may ignore `extend`, at the price of a round trip.
+//! * Precision of `expires_at`: it may round **down** to what it can hold, never up.
+//!
+//! "Not there" is an answer, never an error. A [`StoreError`] means the store could not answer.
+//!
+//! # A whole store
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::sync::{Mutex, MutexGuard, PoisonError};
+//!
+//! use session_core::store::*;
+//! use session_core::StoreKey;
+//! use time::OffsetDateTime;
+//!
+//! #[derive(Default)]
+//! struct Tiny(Mutex<(u64, HashMap<StoreKey, Stored>)>);
+//!
+//! impl Tiny {
+//!     fn lock(&self) -> MutexGuard<'_, (u64, HashMap<StoreKey, Stored>)> {
+//!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+//!     }
+//! }
+//!
+//! #[async_trait::async_trait]
+//! impl Store for Tiny {
+//!     async fn load(&self, key: &StoreKey, _: Option<&Extend>, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
+//!         Ok(self.lock().1.get(key).filter(|stored| stored.record.expires_at > now).cloned())
+//!     }
+//!
+//!     async fn create(&self, key: &StoreKey, record: &Record, _: OffsetDateTime) -> Result<Created, StoreError> {
+//!         let (counter, map) = &mut *self.lock();
+//!         if map.contains_key(key) {
+//!             return Ok(Created::Exists);
+//!         }
+//!         *counter += 1;
+//!         let version = Version::from(*counter);
+//!         map.insert(key.clone(), Stored { record: record.clone(), version: version.clone() });
+//!         Ok(Created::Done(version))
+//!     }
+//!
+//!     async fn update(&self, key: &StoreKey, record: &Record, base: Option<&Version>, _: OffsetDateTime) -> Result<Updated, StoreError> {
+//!         let (counter, map) = &mut *self.lock();
+//!         let Some(stored) = map.get_mut(key) else { return Ok(Updated::Missing) };
+//!         if base.is_some_and(|base| *base != stored.version) {
+//!             return Ok(Updated::Conflict(stored.clone()));
+//!         }
+//!         *counter += 1;
+//!         *stored = Stored { record: record.clone(), version: Version::from(*counter) };
+//!         Ok(Updated::Done(stored.version.clone()))
+//!     }
+//!
+//!     async fn touch(&self, key: &StoreKey, expires_at: OffsetDateTime, _: OffsetDateTime) -> Result<Touched, StoreError> {
+//!         let Some(stored) = self.lock().1.get_mut(key).map(|stored| stored.record.expires_at = expires_at) else {
+//!             return Ok(Touched::Missing);
+//!         };
+//!         Ok(Touched::Done)
+//!     }
+//!
+//!     async fn replace(&self, replace: Replace<'_>, _: OffsetDateTime) -> Result<Replaced, StoreError> {
+//!         let (counter, map) = &mut *self.lock();
+//!         let Some(stored) = map.get(replace.old) else { return Ok(Replaced::Missing) };
+//!         if stored.version != *replace.base {
+//!             return Ok(Replaced::Conflict(stored.clone()));
+//!         }
+//!         if map.contains_key(replace.new) {
+//!             return Ok(Replaced::Exists);
+//!         }
+//!         *counter += 2;
+//!         let version = Version::from(*counter);
+//!         map.insert(replace.new.clone(), Stored { record: replace.record.clone(), version: version.clone() });
+//!         match replace.tombstone {
+//!             Some(tombstone) => {
+//!                 let version = Version::from(*counter - 1);
+//!                 map.insert(replace.old.clone(), Stored { record: tombstone.clone(), version });
+//!             }
+//!             None => {
+//!                 map.remove(replace.old);
+//!             }
+//!         }
+//!         Ok(Replaced::Done(version))
+//!     }
+//!
+//!     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
+//!         let map = &mut self.lock().1;
+//!         match map.get(key) {
+//!             None => Ok(Deleted::Missing),
+//!             Some(stored) if base.is_some_and(|base| *base != stored.version) => Ok(Deleted::Conflict(stored.clone())),
+//!             Some(_) => {
+//!                 map.remove(key);
+//!                 Ok(Deleted::Done)
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+pub use crate::error::{StoreError, StoreErrorKind};
+use crate::id::StoreKey;
+
+/// What a store keeps for one session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The session as JSON text, laid out as express-session lays it out. A store keeps it byte for byte.
+    pub payload: Arc<str>,
+    /// When the session ends unless it is touched. The store's own; the JSON may hold an older date.
+    pub expires_at: OffsetDateTime,
+    /// Whose session it is, for [`Directory`]; `None` for a session nobody has logged in to.
+    pub owner: Option<Owner>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("payload", &format_args!("{} bytes, redacted", self.payload.len()))
+            .field("expires_at", &self.expires_at)
+            .field("owner", &self.owner)
+            .finish()
+    }
+}
+
+/// The application's name for the person (or service) that a session belongs to, its user id say.
+///
+/// `Debug` does not show it: it often is an e-mail address.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Owner(Arc<str>);
+
+impl Owner {
+    /// The longest owner, in bytes: a store must be able to index it.
+    pub const MAX_BYTES: usize = 255;
+
+    /// An owner, or `None` if `name` is empty, longer than [`Self::MAX_BYTES`] or holds a NUL.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let sound = !name.is_empty() && name.len() <= Self::MAX_BYTES && !name.contains('\0');
+        sound.then(|| Self(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Owner(redacted)")
+    }
+}
+
+/// Which state of a record this is; opaque to all but the store that made it.
+///
+/// A store may count ([`From<u64>`]) or hash the payload ([`From<&str>`]). Hashing also notices a writer that
+/// knows nothing of versions, such as a Node server on the same database.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Version(Mark);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Mark {
+    Unknown,
+    Count(u64),
+    Text(Arc<str>),
+}
+
+impl Version {
+    /// A version that no record has: an update or a delete on it answers with the record as it is.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self(Mark::Unknown)
+    }
+
+    /// The count it was made from, if it was made from one.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match &self.0 {
+            Mark::Count(count) => Some(*count),
+            Mark::Unknown | Mark::Text(_) => None,
+        }
+    }
+
+    /// The text it was made from, if it was made from one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.0 {
+            Mark::Unknown | Mark::Count(_) => None,
+            Mark::Text(text) => Some(text),
+        }
+    }
+}
+
+impl From<u64> for Version {
+    fn from(count: u64) -> Self {
+        Self(Mark::Count(count))
+    }
+}
+
+impl From<&str> for Version {
+    fn from(text: &str) -> Self {
+        Self(Mark::Text(text.into()))
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Mark::Unknown => f.write_str("Version(unknown)"),
+            Mark::Count(count) => write!(f, "Version({count})"),
+            Mark::Text(_) => f.write_str("Version(text)"),
+        }
+    }
+}
+
+/// A record as a store returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The record, with the expiry that is in force in the store.
+    pub record: Record,
+    /// The version to hand back as the base of an update.
+    pub version: Version,
+}
+
+/// A touch that a [`load`](Store::load) may carry out on its way, to save a round trip.
+///
+/// It is for records whose own life is the usual one. A session with a life of its own ("remember me") is left
+/// alone; the core touches it in a step of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extend {
+    /// Only records that would end before this are touched.
+    pub due_before: OffsetDateTime,
+    /// The new expiry.
+    pub to: OffsetDateTime,
+    /// Only records with this `cookie.originalMaxAge`, in milliseconds, are touched; `None` stands for JSON's null.
+    pub original_max_age: Option<i64>,
+}
+
+impl Extend {
+    /// Whether this touch is meant for `record`, as it is in the store at `now`.
+    ///
+    /// Reads the payload only when the touch is due.
+    #[must_use]
+    pub fn applies_to(&self, record: &Record, now: OffsetDateTime) -> bool {
+        record.expires_at > now
+            && record.expires_at < self.due_before
+            && crate::record::life_in_payload(&record.payload) == Some(self.original_max_age)
+    }
+}
+
+/// The answer to [`Store::create`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// Stored.
+    Done(Version),
+    /// There is a record under this key already; it was left as it is.
+    Exists,
+}
+
+/// The answer to [`Store::update`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated {
+    /// Stored.
+    Done(Version),
+    /// There is no such session (any more); nothing was stored.
+    Missing,
+    /// The record is not at the base version (any more); here is what it is now. Nothing was stored.
+    Conflict(Stored),
+}
+
+/// The answer to [`Store::touch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touched {
+    /// The expiry was moved.
+    Done,
+    /// There is no such session (any more); nothing was stored.
+    Missing,
+}
+
+/// What [`Store::replace`] is asked to do: the record moves from one key to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Replace<'a> {
+    /// The key that dies.
+    pub old: &'a StoreKey,
+    /// The key that the session has from now on.
+    pub new: &'a StoreKey,
+    /// What is stored under the new key.
+    pub record: &'a Record,
+    /// The old key's record must still be at this version.
+    pub base: &'a Version,
+    /// What is left under the old key, for a short time; `None` leaves nothing.
+    ///
+    /// It lets the core tell a request that comes late with the old cookie from a stranger.
+    pub tombstone: Option<&'a Record>,
+}
+
+/// The answer to [`Store::replace`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaced {
+    /// Moved; the version is the new record's.
+    Done(Version),
+    /// There is no session under the old key (any more); nothing was stored.
+    Missing,
+    /// There is a record under the new key already; nothing was changed.
+    Exists,
+    /// The old record is not at the base version (any more); here is what it is now. Nothing was changed.
+    Conflict(Stored),
+}
+
+/// The answer to [`Store::delete`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// Removed.
+    Done,
+    /// There was nothing to remove.
+    Missing,
+    /// The record is not at the base version (any more); here is what it is now. It was not removed.
+    Conflict(Stored),
+}
+
+/// A place where sessions are kept. See the [module](self) for the contract and for a whole store.
+///
+/// The trait is object-safe: an application may choose its store at run time (`Arc<dyn Store>`).
+///
+/// # Cancel safety
+///
+/// A caller may drop the future of any verb at any await. A store must then leave a record as it was or as it
+/// was to be, never in between: in particular never a record without an expiry.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The record under `key`, with the expiry in force and its version; `None` if there is none.
+    ///
+    /// If `extend` is given and [applies](Extend::applies_to), the store may move the expiry and return the moved one.
+    async fn load(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError>;
+
+    /// Stores a new session; refuses to overwrite.
+    async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        now: OffsetDateTime,
+    ) -> Result<Created, StoreError>;
+
+    /// Rewrites a session that exists, if it is still at `base`; with no base, whatever version it is at.
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        base: Option<&Version>,
+        now: OffsetDateTime,
+    ) -> Result<Updated, StoreError>;
+
+    /// Moves the expiry of a session that exists, and nothing else.
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        expires_at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Touched, StoreError>;
+
+    /// Moves a session to a new key, in one step where the store can.
+    ///
+    /// Where it cannot, in this order: store the new record; make sure of the old one's version and retire it in one
+    /// step; if that fails, remove the new record again. A crash in between leaves the old session alive and an
+    /// orphan that nobody holds and that expires.
+    async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError>;
+
+    /// Removes a session, if it is still at `base`; with no base, whatever version it is at.
+    ///
+    /// Removing one that is not there is no error. The base lets a logout notice that the session has just moved to
+    /// another id, and follow it.
+    async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError>;
+}
+
+/// What a store may offer beside [`Store`]: sessions by owner, and housekeeping.
+///
+/// All verbs speak of *live* sessions: expired ones are neither counted nor listed. A tombstone (see
+/// [`Replace::tombstone`]) has no owner; it may be counted and paged for the minute it lives.
+#[async_trait]
+pub trait Directory: Store {
+    /// The live sessions of an owner, in no particular order.
+    async fn sessions_of(
+        &self,
+        owner: &Owner,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError>;
+
+    /// Removes all sessions of an owner, except `keep` if given; answers how many.
+    async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError>;
+
+    /// How many live sessions there are.
+    async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError>;
+
+    /// At most `limit` live sessions with keys after `after`, in the order of their keys.
+    ///
+    /// Start with `None`; go on with the last key of the page before, until a page is empty. Sessions made or ended
+    /// meanwhile may or may not be seen; all others are seen once.
+    async fn page(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError>;
+
+    /// Removes every session of this store, and nothing that is not a session of this store; answers how many.
+    async fn clear(&self) -> Result<u64, StoreError>;
+
+    /// Removes at most `batch` expired records; answers how many. Call it again while it answers `batch`.
+    async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError>;
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    async fn load(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        (**self).load(key, extend, now).await
+    }
+    async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        now: OffsetDateTime,
+    ) -> Result<Created, StoreError> {
+        (**self).create(key, record, now).await
+    }
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        base: Option<&Version>,
+        now: OffsetDateTime,
+    ) -> Result<Updated, StoreError> {
+        (**self).update(key, record, base, now).await
+    }
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        expires_at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Touched, StoreError> {
+        (**self).touch(key, expires_at, now).await
+    }
+    async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
+        (**self).replace(replace, now).await
+    }
+    async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
+        (**self).delete(key, base).await
+    }
+}
