@@ -45,6 +45,14 @@ pub enum Error {
         "the session ended while this request ran, so its changes were not kept; repeat the request with the current cookie"
     )]
     Gone,
+    /// The session was destroyed or unset earlier in this request.
+    #[error(
+        "the session was ended earlier in this request; call regenerate to begin a new one before putting anything in"
+    )]
+    Ended,
+    /// A save of this request was broken off while the store worked on it, and cannot safely be made again.
+    #[error("an earlier save of this request was broken off and its outcome is unknown; repeat the request")]
+    InDoubt,
     /// The path of this request is outside the path of the session cookie.
     #[error(
         "this request's path is outside the session cookie's path; mount the route below it or widen the path"
@@ -99,17 +107,26 @@ impl std::fmt::Display for StoreErrorKind {
 impl StoreError {
     /// The store cannot be reached, or did not answer in time.
     pub fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: StoreErrorKind::Unavailable, what: what.into() }
+        Self {
+            kind: StoreErrorKind::Unavailable,
+            what: what.into(),
+        }
     }
 
     /// The store answered, and refused.
     pub fn refused(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: StoreErrorKind::Refused, what: what.into() }
+        Self {
+            kind: StoreErrorKind::Refused,
+            what: what.into(),
+        }
     }
 
     /// What the store holds for this key cannot be read.
     pub fn corrupt(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: StoreErrorKind::Corrupt, what: what.into() }
+        Self {
+            kind: StoreErrorKind::Corrupt,
+            what: what.into(),
+        }
     }
 
     /// Which of the three it is.

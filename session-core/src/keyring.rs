@@ -72,7 +72,10 @@ pub(crate) struct MacKey(Hmac<Sha256>);
 impl MacKey {
     pub(crate) fn raw(secret: &[u8]) -> Self {
         // HMAC takes keys of every length, so the fallback is never used.
-        Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default())))
+        Self(
+            Hmac::new_from_slice(secret)
+                .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default())),
+        )
     }
 
     pub(crate) fn for_purpose(secret: &[u8], purpose: &str, name: &str) -> Self {

@@ -251,6 +251,11 @@ impl PolicyBuilder {
             "session form token 1",
             &name,
         );
-        Ok(Policy(Arc::new(Built { settings, name, tokens, form_key })))
+        Ok(Policy(Arc::new(Built {
+            settings,
+            name,
+            tokens,
+            form_key,
+        })))
     }
 }

@@ -1,0 +1,162 @@
+//! What the response says of a session: its cookie, and a word to caches.
+
+use super::*;
+use crate::cookie::{CookieLife, MAX_COOKIE_BYTES, MaxAge, latest_expiry};
+
+/// The header fields that a session adds to a response.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a cookie that is not sent is lost"]
+pub struct Reply {
+    set_cookie: Option<String>,
+    cache: CacheHeaders,
+    used: bool,
+    problem: Option<CookieProblem>,
+}
+
+/// Why a cookie could not be set, though the session was saved. The client will not come back to this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum CookieProblem {
+    /// The cookie is `Secure` and the connection is not.
+    #[error(
+        "the cookie is Secure and the connection is not: serve over https, or, behind a proxy that does, set trust_proxy"
+    )]
+    Insecure,
+    /// The cookie is for a domain that the request's host is not in.
+    #[error(
+        "the cookie's domain does not cover the host of this request, so browsers refuse it: correct the domain"
+    )]
+    ForeignDomain,
+    /// Name and value are too long together.
+    #[error("the cookie is larger than {MAX_COOKIE_BYTES} bytes, so browsers drop it: generate shorter ids")]
+    TooLarge,
+}
+
+impl Reply {
+    /// The reply to a request that has no session.
+    pub fn none() -> Self {
+        Self {
+            set_cookie: None,
+            cache: CacheHeaders::Omitted,
+            used: false,
+            problem: None,
+        }
+    }
+
+    /// The value of the `Set-Cookie` field to append, if any. Fields that are there already stay.
+    #[must_use]
+    pub fn set_cookie(&self) -> Option<&str> {
+        self.set_cookie.as_deref()
+    }
+
+    /// The value of the `Vary` field to append, if any: the response depends on the session.
+    #[must_use]
+    pub fn vary(&self) -> Option<&'static str> {
+        match self.cache {
+            CacheHeaders::Sent if self.used || self.set_cookie.is_some() => Some("Cookie"),
+            CacheHeaders::Sent | CacheHeaders::Omitted => None,
+        }
+    }
+
+    /// The value to replace the response's `Cache-Control` with, if any, so that no cache hands one visitor's cookie to
+    /// another. `present` is what the handler set; it stays if it forbids shared caching already.
+    #[must_use]
+    pub fn cache_control(&self, present: Option<&str>) -> Option<&'static str> {
+        let private = present.is_some_and(|present| {
+            present.split(',').any(|directive| {
+                let directive = directive.trim();
+                directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("private")
+            })
+        });
+        match self.cache {
+            CacheHeaders::Sent if self.set_cookie.is_some() && !private => Some("no-store"),
+            CacheHeaders::Sent | CacheHeaders::Omitted => None,
+        }
+    }
+
+    /// Why a cookie that should have been set was not.
+    #[must_use]
+    pub fn problem(&self) -> Option<CookieProblem> {
+        self.problem
+    }
+
+    /// The same reply, for a request whose handler never asked for the session.
+    pub fn unused(mut self) -> Self {
+        self.used = false;
+        self
+    }
+}
+
+impl State {
+    pub(super) fn reply(&self, now: OffsetDateTime) -> Reply {
+        let (set_cookie, problem) = match self.cookie_line(now) {
+            Ok(line) => (line, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Reply {
+            set_cookie,
+            cache: self.policy.0.settings.cache_headers,
+            used: true,
+            problem,
+        }
+    }
+
+    fn cookie_line(&self, now: OffsetDateTime) -> Result<Option<String>, CookieProblem> {
+        let settings = &self.policy.0.settings;
+        let name = &self.policy.0.name;
+        let max_age = if settings.express {
+            MaxAge::Omitted
+        } else {
+            MaxAge::Sent
+        };
+        let set = match self.announce {
+            CookieVerb::Leave => return Ok(None),
+            CookieVerb::Set => true,
+            CookieVerb::Refresh if !self.refreshes(now) => return Ok(None),
+            CookieVerb::Refresh => true,
+            CookieVerb::Remove if !self.presented => return Ok(None),
+            CookieVerb::Remove => false,
+        };
+        let attributes = match &self.removal {
+            Some(removal) if !set => removal.clone(),
+            Some(_) | None => self.attributes(),
+        };
+        if attributes.secure && !self.secure {
+            return Err(CookieProblem::Insecure);
+        }
+        if !self.domain_fits {
+            return Err(CookieProblem::ForeignDomain);
+        }
+        let (value, life) = match &self.id {
+            Some(id) if set => {
+                let value = self.policy.0.tokens.seal(id);
+                (value, self.cookie_life(now, max_age))
+            }
+            Some(_) | None => (String::new(), CookieLife::Removed { max_age }),
+        };
+        if name.len() + value.len() > MAX_COOKIE_BYTES {
+            return Err(CookieProblem::TooLarge);
+        }
+        Ok(Some(attributes.set_cookie(name, &value, life)))
+    }
+
+    fn cookie_life(&self, now: OffsetDateTime, max_age: MaxAge) -> CookieLife {
+        let end = match &self.source {
+            Source::Loaded(loaded) => loaded.expires_at,
+            Source::Fresh | Source::Superseded { .. } => self.extended_to(now),
+        };
+        match (self.life(now), max_age) {
+            (None, MaxAge::Sent | MaxAge::Omitted) => CookieLife::Browser,
+            (Some(_), MaxAge::Omitted) => CookieLife::Until {
+                expires: end,
+                now,
+                max_age,
+            },
+            (Some(_), MaxAge::Sent) => CookieLife::Until {
+                expires: end.min(latest_expiry(now)),
+                now,
+                max_age,
+            },
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The beginning of a request: what its cookies ask for, and what the store's answer makes of it.
+
+use std::net::IpAddr;
+
+use time::OffsetDateTime;
+
+use crate::clock::later;
+use crate::cookie;
+use crate::id::StoreKey;
+use crate::policy::{Lifetime, Policy, Rolling, TrustProxy};
+use crate::record::{self, RecordError};
+use crate::state::State;
+use crate::store::{Extend, Stored};
+use crate::token::{Opened, Seal};
+
+/// What an adapter knows of a request, beside its `Cookie` headers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestFacts<'a> {
+    /// The path as the client asked for it, also under a nested or mounted router.
+    pub path: &'a str,
+    /// The `Host` header, or the `:authority` of HTTP/2. Used to explain why a cookie cannot be set, for nothing else.
+    pub host: Option<&'a str>,
+    /// Whether this server itself speaks TLS with the client.
+    pub tls: bool,
+    /// The `X-Forwarded-Proto` header. Whether it counts is the policy's to say.
+    pub forwarded_proto: Option<&'a str>,
+    /// The address that the connection comes from.
+    pub peer: Option<IpAddr>,
+}
+
+/// What the core keeps of a request until a handler asks for the session: little, and nothing is verified yet, so
+/// that a request that never asks costs next to nothing.
+#[derive(Debug)]
+#[must_use = "a visit is to be opened"]
+pub struct Visit {
+    pub(crate) inside: bool,
+    pub(crate) secure: bool,
+    pub(crate) domain_fits: bool,
+    /// Values of cookies of our name, as they are on the wire.
+    candidates: Vec<String>,
+}
+
+/// What a request's cookies ask for.
+#[derive(Debug)]
+#[must_use = "a session that is to be loaded must be loaded and resumed"]
+pub enum Open {
+    /// The request's path is outside the cookie's path: there is no session for it.
+    Outside,
+    /// The session is here; the store need not be asked.
+    Ready(Box<State>),
+    /// The store must be asked.
+    Load(Load),
+}
+
+/// A question to the store: [`key`](Self::key), to be answered by [`resume`](Self::resume).
+#[derive(Debug)]
+#[must_use = "the store's answer must be handed to `resume`"]
+pub struct Load {
+    policy: Policy,
+    visit: Visit,
+    current: Opened,
+    key: StoreKey,
+    /// Further cookies of the name whose signature holds.
+    others: std::vec::IntoIter<Opened>,
+    /// One of the cookies led to a session that has been renewed.
+    superseded: Option<StoreKey>,
+    extending: Option<OffsetDateTime>,
+    notices: Vec<Notice>,
+}
+
+/// Something worth an event in the log. None of these fails the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A cookie of the name did not verify: forged, damaged, or signed with a secret that is no longer known.
+    Rejected,
+    /// A cookie verified, and there is no such session (any more).
+    Missed,
+    /// A cookie verified, and its session had expired.
+    Expired,
+    /// A cookie verified, and its session was renewed a moment ago.
+    Superseded,
+    /// A cookie verified, and its record cannot be read. It was left as it is.
+    Unreadable(RecordError),
+}
+
+impl Policy {
+    /// Takes what will be needed of a request. Cheap: nothing is verified, and without a session cookie nothing is
+    /// allocated.
+    pub fn visit<'a>(&self, facts: &RequestFacts<'_>, cookies: impl IntoIterator<Item = &'a [u8]>) -> Visit {
+        let settings = &self.0.settings;
+        let secure = facts.tls || (self.trusts(facts.peer) && says_https(facts.forwarded_proto));
+        let domain_fits = match (&settings.domain, facts.host) {
+            (Some(domain), Some(host)) => cookie::domain_matches(domain, host),
+            (None, _) | (_, None) => true,
+        };
+        Visit {
+            inside: cookie::path_matches(&settings.path, facts.path),
+            secure,
+            domain_fits,
+            candidates: cookie::candidates(cookies, &self.0.name).collect(),
+        }
+    }
+
+    /// What a request's cookies ask for. Verifies signatures; touches nothing.
+    pub fn open(&self, mut visit: Visit) -> Open {
+        if !visit.inside {
+            return Open::Outside;
+        }
+        let candidates = std::mem::take(&mut visit.candidates);
+        let presented = !candidates.is_empty();
+        let mut notices = Vec::new();
+        let mut opened = Vec::new();
+        for value in candidates {
+            match self.0.tokens.open(&value) {
+                Some(token) => opened.push(token),
+                None => notices.push(Notice::Rejected),
+            }
+        }
+        let mut others = opened.into_iter();
+        match others.next() {
+            None => Open::Ready(Box::new(State::fresh(self, &visit, presented, notices))),
+            Some(current) => Open::Load(Load {
+                key: current.id.key(self.ids_at_rest()),
+                policy: self.clone(),
+                visit,
+                current,
+                others,
+                superseded: None,
+                extending: None,
+                notices,
+            }),
+        }
+    }
+
+    fn trusts(&self, peer: Option<IpAddr>) -> bool {
+        match self.0.settings.trust_proxy {
+            TrustProxy::Nobody => false,
+            TrustProxy::Everybody => true,
+            TrustProxy::PrivateNetworks => peer.is_some_and(|peer| match peer.to_canonical() {
+                IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+                IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+            }),
+        }
+    }
+}
+
+/// express-session's reading: what stands before the first comma, trimmed, in lower case.
+fn says_https(forwarded_proto: Option<&str>) -> bool {
+    let first = forwarded_proto.and_then(|protos| protos.split(',').next());
+    first.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
+}
+
+impl Load {
+    /// The key to load.
+    #[must_use]
+    pub fn key(&self) -> &StoreKey {
+        &self.key
+    }
+
+    /// The touch that may be folded into the load. A request that is not to extend its session does not ask.
+    pub fn extend(&mut self, now: OffsetDateTime) -> Option<Extend> {
+        let settings = &self.policy.0.settings;
+        match settings.rolling {
+            Rolling::Never => return None,
+            Rolling::OnUse | Rolling::EveryRequest | Rolling::StoreOnly => {}
+        }
+        let original_max_age = match settings.lifetime {
+            // Each session has its own distance to the date.
+            Lifetime::Until(_) => return None,
+            Lifetime::BrowserSession => None,
+            Lifetime::MaxAge(max_age) => Some(crate::clock::duration_ms(max_age)),
+        };
+        let idle = self.policy.idle(original_max_age);
+        let to = later(now, idle);
+        self.extending = Some(to);
+        Some(Extend {
+            due_before: later(now, idle.saturating_sub(self.policy.touch_after(idle))),
+            to,
+            original_max_age,
+        })
+    }
+
+    /// Goes on with the store's answer: the session, or the next cookie of the name.
+    pub fn resume(mut self, answer: Option<Stored>, now: OffsetDateTime) -> Open {
+        match self.judge(answer, now) {
+            Ok(state) => return Open::Ready(Box::new(state)),
+            Err(notice) => self.notices.push(notice),
+        }
+        if let Some(next) = self.others.next() {
+            self.key = next.id.key(self.policy.ids_at_rest());
+            self.current = next;
+            self.extending = None;
+            return Open::Load(self);
+        }
+        Open::Ready(Box::new(match self.superseded {
+            Some(to) => State::superseded(&self.policy, &self.visit, to, self.notices),
+            None => State::fresh(&self.policy, &self.visit, true, self.notices),
+        }))
+    }
+
+    fn judge(&mut self, answer: Option<Stored>, now: OffsetDateTime) -> Result<State, Notice> {
+        let stored = answer.ok_or(Notice::Missed)?;
+        if stored.record.expires_at <= now {
+            return Err(Notice::Expired);
+        }
+        let parts = record::decode(&stored.record.payload).map_err(Notice::Unreadable)?;
+        if let Some(moved) = parts.facts.moved {
+            if moved.until <= now {
+                return Err(Notice::Missed);
+            }
+            self.superseded = Some(moved.to);
+            return Err(Notice::Superseded);
+        }
+        if self
+            .policy
+            .absolute_end(parts.facts.created)
+            .is_some_and(|end| end <= now)
+        {
+            return Err(Notice::Expired);
+        }
+        let reseal = self.current.seal == Seal::Retired;
+        let extended = self.extending == Some(stored.record.expires_at);
+        Ok(State::loaded(
+            &self.policy,
+            &self.visit,
+            self.current.id.clone(),
+            self.key.clone(),
+            stored,
+            parts,
+            Loading {
+                reseal,
+                extended,
+                notices: std::mem::take(&mut self.notices),
+            },
+        ))
+    }
+}
+
+/// How a load went, for the state to remember.
+pub(crate) struct Loading {
+    pub(crate) reseal: bool,
+    pub(crate) extended: bool,
+    pub(crate) notices: Vec<Notice>,
+}
