@@ -61,9 +61,8 @@ pub(crate) fn to_iso(at: OffsetDateTime) -> String {
 /// HTTP's date format (RFC 9110 §5.6.7, IMF-fixdate): `Tue, 01 Jan 2030 00:01:00 GMT`.
 pub(crate) fn to_http(at: OffsetDateTime) -> String {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let at = at.to_offset(time::UtcOffset::UTC);
     let (date, time) = (at.date(), at.time());
     format!(

@@ -59,6 +59,22 @@ pub struct Refused {
     pub state: Box<State>,
 }
 
+impl Close {
+    /// Gives the session back from wherever its saving was broken off. What the store did of the last step is unknown.
+    #[must_use]
+    pub fn abandon(self) -> Box<State> {
+        match self {
+            Self::Done(settled) => settled.into_state(),
+            Self::Refused(refused) => refused.state,
+            Self::Create(step) => step.abandon(),
+            Self::Update(step) => step.abandon(),
+            Self::Touch(step) => step.abandon(),
+            Self::Rename(step) => step.abandon(),
+            Self::Delete(step) => step.abandon(),
+        }
+    }
+}
+
 impl Settled {
     /// What the response says of it. The request is over.
     pub fn into_reply(self, now: OffsetDateTime) -> Reply {
@@ -80,11 +96,7 @@ impl State {
         let due = self.due(now, used);
         let settings = &self.policy.0.settings;
         let rules = Rules {
-            resave: if used == Use::Used {
-                settings.resave
-            } else {
-                crate::policy::Resave::Off
-            },
+            resave: if used == Use::Used { settings.resave } else { crate::policy::Resave::Off },
             save_uninitialized: settings.save_uninitialized,
             unset: settings.unset,
             due,
@@ -117,11 +129,7 @@ impl State {
             && self.intent == Intent::Keep
             && self.facts.created.is_none()
             && self.policy.0.settings.absolute_timeout.is_some();
-        if unstamped {
-            self.change().max(Change::Cookie)
-        } else {
-            self.change()
-        }
+        if unstamped { self.change().max(Change::Cookie) } else { self.change() }
     }
 
     fn refuse(self: Box<Self>, error: Error) -> Close {
@@ -145,11 +153,7 @@ impl State {
         expires_at: OffsetDateTime,
         cookie: CookieVerb,
     ) -> Close {
-        self.source = Source::Loaded(Loaded {
-            key,
-            version,
-            expires_at,
-        });
+        self.source = Source::Loaded(Loaded { key, version, expires_at });
         self.intent = Intent::Keep;
         self.delta = Delta::default();
         self.cookie_changed = false;
@@ -164,10 +168,12 @@ impl State {
         if cookie == CookieVerb::Remove {
             self.removal = Some(self.attributes());
         }
-        self.regenerate();
+        self.start_over();
         self.facts = Facts::default();
         self.intent = Intent::Keep;
         self.source = Source::Fresh;
+        // What an earlier save of this request wanted to announce is gone with the session.
+        self.announce = CookieVerb::Leave;
         self.settle(cookie)
     }
 
@@ -180,6 +186,16 @@ impl State {
         }
     }
 
+    /// The loaded record's key, and the version that a write must find it at.
+    fn base(&self) -> Option<(StoreKey, Option<Version>)> {
+        let Source::Loaded(loaded) = &self.source else { return None };
+        let base = match self.policy.0.settings.concurrency {
+            Concurrency::Merge => Some(loaded.version.clone()),
+            Concurrency::LastWriteWins => None,
+        };
+        Some((loaded.key.clone(), base))
+    }
+
     /// The record as it is to be stored, its life extended.
     fn record(&mut self, now: OffsetDateTime) -> Result<Record, Error> {
         // The preset adds nothing to express-session's record that is not asked for.
@@ -189,27 +205,16 @@ impl State {
         }
         let life = self.life(now);
         let expires_at = self.extended_to(now);
-        self.cookie = RecordCookie {
-            original_max_age: life,
-            attributes: self.attributes(),
-        };
+        self.cookie = RecordCookie { original_max_age: life, attributes: self.attributes() };
         // In express-session's layout the life is each session's own anyway.
         let own_life = self.facts.own_life && !self.policy.0.settings.express;
-        let facts = Facts {
-            own_life,
-            ..self.facts.clone()
-        };
+        let facts = Facts { own_life, ..self.facts.clone() };
         let payload = record::encode(&self.cookie, life.map(|_| expires_at), &facts, &self.values);
         match self.policy.0.settings.max_payload {
-            Some(limit) if payload.len() > limit => Err(Error::TooLarge {
-                size: payload.len(),
-                limit,
-            }),
-            Some(_) | None => Ok(Record {
-                payload: payload.into(),
-                expires_at,
-                owner: self.facts.owner.clone(),
-            }),
+            Some(limit) if payload.len() > limit => Err(Error::TooLarge { size: payload.len(), limit }),
+            Some(_) | None => {
+                Ok(Record { payload: payload.into(), expires_at, owner: self.facts.owner.clone() })
+            }
         }
     }
 
@@ -221,28 +226,13 @@ impl State {
             Concurrency::LastWriteWins => false,
         };
         let until = crate::clock::later(now, settings.tombstone_life);
-        let facts = Facts {
-            moved: Some(Moved {
-                to: to.clone(),
-                until,
-            }),
-            ..Facts::default()
-        };
-        left.then(|| Record {
-            payload: record::tombstone(&facts).into(),
-            expires_at: until,
-            owner: None,
-        })
+        let facts = Facts { moved: Some(Moved { to: to.clone(), until }), ..Facts::default() };
+        left.then(|| Record { payload: record::tombstone(&facts).into(), expires_at: until, owner: None })
     }
 
     /// Whether making the changes of a broken-off save again could make them twice.
     fn is_unsafe_to_repeat(&self) -> bool {
-        self.in_doubt
-            && self
-                .delta
-                .changes
-                .iter()
-                .any(|change| matches!(change.op, Op::Update(_)))
+        self.in_doubt && self.delta.changes.iter().any(|change| matches!(change.op, Op::Update(_)))
     }
 
     fn refreshes(&self, now: OffsetDateTime) -> bool {

@@ -124,11 +124,7 @@ pub(crate) enum CookieLife {
     /// Until the browser is closed.
     Browser,
     /// Until a date, already cut to what the policy allows.
-    Until {
-        expires: OffsetDateTime,
-        now: OffsetDateTime,
-        max_age: MaxAge,
-    },
+    Until { expires: OffsetDateTime, now: OffsetDateTime, max_age: MaxAge },
     /// It is taken away.
     Removed { max_age: MaxAge },
 }
@@ -157,17 +153,8 @@ impl Attributes {
         }
         match life {
             CookieLife::Browser => {}
-            CookieLife::Until {
-                expires,
-                now,
-                max_age,
-            } => {
-                push_expires(
-                    &mut line,
-                    expires,
-                    max_age,
-                    (expires - now).whole_seconds().max(0),
-                );
+            CookieLife::Until { expires, now, max_age } => {
+                push_expires(&mut line, expires, max_age, (expires - now).whole_seconds().max(0));
             }
             CookieLife::Removed { max_age } => {
                 push_expires(&mut line, OffsetDateTime::UNIX_EPOCH, max_age, 0);
@@ -253,9 +240,7 @@ pub(crate) fn decode_component(value: &str) -> Cow<'_, str> {
     if !sound {
         return Cow::Borrowed(value);
     }
-    percent_decode_str(value)
-        .decode_utf8()
-        .unwrap_or(Cow::Borrowed(value))
+    percent_decode_str(value).decode_utf8().unwrap_or(Cow::Borrowed(value))
 }
 
 /// What JavaScript's `encodeURIComponent` makes of a text.
@@ -266,14 +251,12 @@ pub(crate) fn encode_component(text: &str) -> String {
 /// A cookie name: an RFC 9110 token.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// A `Path` value: printable ASCII without `;` (RFC 6265bis §4.1.1), with the further exceptions of Node's `cookie`.
+/// A `Path` value: printable ASCII without `;` (RFC 6265bis §4.1.1) and, as in Node's `cookie`, without `<`.
 pub(crate) fn is_path(path: &str) -> bool {
-    path.len() <= MAX_ATTRIBUTE_BYTES && path.bytes().all(|byte| matches!(byte, b' '..=b':' | b'<'..=b'~'))
+    path.len() <= MAX_ATTRIBUTE_BYTES && path.bytes().all(|byte| matches!(byte, b' '..=b':' | b'='..=b'~'))
 }
 
 /// A `Domain` value: labels of letters, digits and hyphens, a leading dot allowed (RFC 1034 §3.5, RFC 1123 §2.1).
@@ -281,9 +264,7 @@ pub(crate) fn is_domain(domain: &str) -> bool {
     let labels = domain.strip_prefix('.').unwrap_or(domain);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -323,10 +304,7 @@ mod tests {
 
     #[test]
     fn every_cookie_of_the_name_is_found_in_every_header() {
-        assert_eq!(
-            found(&["a=1; sid=x; sid=y", "sid=\"z\"; sidx=1; xsid=2; SID=3"]),
-            ["x", "y", "z"]
-        );
+        assert_eq!(found(&["a=1; sid=x; sid=y", "sid=\"z\"; sidx=1; xsid=2; SID=3"]), ["x", "y", "z"]);
         assert_eq!(found(&["", ";", "sid", "=sid", "a=sid"]), Vec::<String>::new());
     }
 
@@ -348,10 +326,7 @@ mod tests {
         for raw in ["%", "%4", "%zz", "s%3A%", "%ff", "%E0%A4%A"] {
             assert_eq!(decode_component(raw), raw);
         }
-        assert_eq!(
-            encode_component("s:é /+-_.!~*'()"),
-            "s%3A%C3%A9%20%2F%2B-_.!~*'()"
-        );
+        assert_eq!(encode_component("s:é /+-_.!~*'()"), "s%3A%C3%A9%20%2F%2B-_.!~*'()");
     }
 
     #[test]

@@ -86,17 +86,11 @@ impl State {
     }
 
     fn session_mac(&self, id: &SessionId) -> [u8; 32] {
-        self.policy
-            .0
-            .form_key
-            .sign(&[b"session ", id.expose().as_bytes()].concat())
+        self.policy.0.form_key.sign(&[b"session ", id.expose().as_bytes()].concat())
     }
 
     fn visitor_mac(&self, seconds: i64) -> [u8; 32] {
-        self.policy
-            .0
-            .form_key
-            .sign(&[b"visitor ", seconds.to_be_bytes().as_slice()].concat())
+        self.policy.0.form_key.sign(&[b"visitor ", seconds.to_be_bytes().as_slice()].concat())
     }
 }
 
@@ -118,9 +112,7 @@ pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, host: &
     match (sec_fetch_site, origin) {
         (Some(site), _) => !matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
-            let of_origin = origin
-                .split_once("://")
-                .map_or(origin, |(_, authority)| authority);
+            let of_origin = origin.split_once("://").map_or(origin, |(_, authority)| authority);
             !of_origin.eq_ignore_ascii_case(host)
         }
         (None, None) => false,

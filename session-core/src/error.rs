@@ -50,6 +50,9 @@ pub enum Error {
         "the session was ended earlier in this request; call regenerate to begin a new one before putting anything in"
     )]
     Ended,
+    /// The session is used outside a request, where no response could tell the browser of a new id.
+    #[error("a session outside a request keeps its id: renew, regenerate and log in within a request")]
+    Detached,
     /// A save of this request was broken off while the store worked on it, and cannot safely be made again.
     #[error("an earlier save of this request was broken off and its outcome is unknown; repeat the request")]
     InDoubt,
@@ -107,26 +110,17 @@ impl std::fmt::Display for StoreErrorKind {
 impl StoreError {
     /// The store cannot be reached, or did not answer in time.
     pub fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: StoreErrorKind::Unavailable,
-            what: what.into(),
-        }
+        Self { kind: StoreErrorKind::Unavailable, what: what.into() }
     }
 
     /// The store answered, and refused.
     pub fn refused(what: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: StoreErrorKind::Refused,
-            what: what.into(),
-        }
+        Self { kind: StoreErrorKind::Refused, what: what.into() }
     }
 
     /// What the store holds for this key cannot be read.
     pub fn corrupt(what: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: StoreErrorKind::Corrupt,
-            what: what.into(),
-        }
+        Self { kind: StoreErrorKind::Corrupt, what: what.into() }
     }
 
     /// Which of the three it is.

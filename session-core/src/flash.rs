@@ -24,10 +24,7 @@ impl State {
     ///
     /// As [`update`](State::update).
     pub fn flash(&mut self, kind: &str, text: &str) -> Result<(), Error> {
-        let message = Flash {
-            kind: kind.to_owned(),
-            text: text.to_owned(),
-        };
+        let message = Flash { kind: kind.to_owned(), text: text.to_owned() };
         self.update(FLASH, move |messages| {
             let mut messages = messages.unwrap_or_default();
             messages.push(message.clone());

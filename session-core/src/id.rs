@@ -57,11 +57,9 @@ impl SessionId {
     pub fn key(&self, at_rest: IdsAtRest) -> StoreKey {
         match at_rest {
             IdsAtRest::Plain => StoreKey(self.0.clone()),
-            IdsAtRest::Hashed => StoreKey(
-                URL_SAFE_NO_PAD
-                    .encode(Sha256::digest(self.0.as_bytes()))
-                    .into_boxed_str(),
-            ),
+            IdsAtRest::Hashed => {
+                StoreKey(URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.as_bytes())).into_boxed_str())
+            }
         }
     }
 }
@@ -149,10 +147,7 @@ mod tests {
         for text in ["", "a\0b", "a\r\nb", "\u{7f}", &"x".repeat(MAX_ID_BYTES + 1)] {
             assert!(SessionId::new(text).is_none());
         }
-        assert!(
-            SessionId::new("a b;c=d/e+f%").is_some(),
-            "a generator of one's own may give this"
-        );
+        assert!(SessionId::new("a b;c=d/e+f%").is_some(), "a generator of one's own may give this");
     }
 
     #[test]

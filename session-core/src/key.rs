@@ -20,10 +20,7 @@ impl<T> Key<T> {
     /// A key called `name`.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            of: PhantomData,
-        }
+        Self { name, of: PhantomData }
     }
 
     /// Its name in the record.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::clock::later;
 use crate::cookie;
-use crate::id::StoreKey;
+use crate::id::{SessionId, StoreKey};
 use crate::policy::{Lifetime, Policy, Rolling, TrustProxy};
 use crate::record::{self, RecordError};
 use crate::state::State;
@@ -36,6 +36,8 @@ pub struct Visit {
     pub(crate) inside: bool,
     pub(crate) secure: bool,
     pub(crate) domain_fits: bool,
+    /// There is no response that could carry a cookie.
+    pub(crate) detached: bool,
     /// Values of cookies of our name, as they are on the wire.
     candidates: Vec<String>,
 }
@@ -84,7 +86,32 @@ pub enum Notice {
     Unreadable(RecordError),
 }
 
+impl Visit {
+    /// Whether the request carries a cookie of the session's name, good or bad.
+    #[must_use]
+    pub fn has_cookie(&self) -> bool {
+        !self.candidates.is_empty()
+    }
+}
+
 impl Policy {
+    /// Asks for the session with this id, outside any request: for a websocket, a background task. It can be read, changed
+    /// and saved, but its id cannot change, since there is no response that could tell the browser.
+    pub fn open_detached(&self, id: SessionId) -> Load {
+        let visit =
+            Visit { inside: true, secure: true, domain_fits: true, detached: true, candidates: Vec::new() };
+        Load {
+            key: id.key(self.ids_at_rest()),
+            policy: self.clone(),
+            visit,
+            current: Opened { id, seal: Seal::Current },
+            others: Vec::new().into_iter(),
+            superseded: None,
+            extending: None,
+            notices: Vec::new(),
+        }
+    }
+
     /// Takes what will be needed of a request. Cheap: nothing is verified, and without a session cookie nothing is
     /// allocated.
     pub fn visit<'a>(&self, facts: &RequestFacts<'_>, cookies: impl IntoIterator<Item = &'a [u8]>) -> Visit {
@@ -98,6 +125,7 @@ impl Policy {
             inside: cookie::path_matches(&settings.path, facts.path),
             secure,
             domain_fits,
+            detached: false,
             candidates: cookie::candidates(cookies, &self.0.name).collect(),
         }
     }
@@ -212,11 +240,7 @@ impl Load {
             self.superseded = Some(moved.to);
             return Err(Notice::Superseded);
         }
-        if self
-            .policy
-            .absolute_end(parts.facts.created)
-            .is_some_and(|end| end <= now)
-        {
+        if self.policy.absolute_end(parts.facts.created).is_some_and(|end| end <= now) {
             return Err(Notice::Expired);
         }
         let reseal = self.current.seal == Seal::Retired;
@@ -228,11 +252,7 @@ impl Load {
             self.key.clone(),
             stored,
             parts,
-            Loading {
-                reseal,
-                extended,
-                notices: std::mem::take(&mut self.notices),
-            },
+            Loading { reseal, extended, notices: std::mem::take(&mut self.notices) },
         ))
     }
 }

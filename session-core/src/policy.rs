@@ -185,10 +185,7 @@ pub(crate) struct Built {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy")
-            .field("name", &self.0.name)
-            .field("settings", &self.0.settings)
-            .finish()
+        f.debug_struct("Policy").field("name", &self.0.name).field("settings", &self.0.settings).finish()
     }
 }
 
@@ -326,18 +323,8 @@ const PREFIXES: [PrefixRule; 4] = [
         http_only: false,
         needs: "secure = Always, path = `/` and no domain",
     },
-    PrefixRule {
-        prefix: "__Http-",
-        host: false,
-        http_only: true,
-        needs: "secure = Always and http_only",
-    },
-    PrefixRule {
-        prefix: "__Secure-",
-        host: false,
-        http_only: false,
-        needs: "secure = Always",
-    },
+    PrefixRule { prefix: "__Http-", host: false, http_only: true, needs: "secure = Always and http_only" },
+    PrefixRule { prefix: "__Secure-", host: false, http_only: false, needs: "secure = Always" },
 ];
 
 impl Settings {
@@ -361,11 +348,7 @@ impl Settings {
 
     fn check_secrets(&self) -> Result<(), PolicyError> {
         let secrets: Vec<_> = self.keyring.secrets().collect();
-        if secrets
-            .iter()
-            .enumerate()
-            .any(|(at, secret)| secrets[..at].contains(secret))
-        {
+        if secrets.iter().enumerate().any(|(at, secret)| secrets[..at].contains(secret)) {
             return Err(PolicyError::RepeatedSecret);
         }
         // An empty secret is none, whatever the preset: express-session refuses it too.
@@ -381,16 +364,10 @@ impl Settings {
             }
             let first = secret.first();
             let sample = secret.to_ascii_lowercase();
-            let is_sample = [
-                "change me",
-                "changeme",
-                "change-me",
-                "your secret",
-                "your-secret",
-                "keyboard cat",
-            ]
-            .iter()
-            .any(|word| sample.windows(word.len()).any(|window| window == word.as_bytes()));
+            let is_sample =
+                ["change me", "changeme", "change-me", "your secret", "your-secret", "keyboard cat"]
+                    .iter()
+                    .any(|word| sample.windows(word.len()).any(|window| window == word.as_bytes()));
             if is_sample || secret.iter().all(|byte| Some(byte) == first) {
                 return Err(PolicyError::SampleSecret);
             }
@@ -403,26 +380,18 @@ impl Settings {
             return Err(PolicyError::Name);
         }
         check_path(&self.path)?;
-        if self
-            .domain
-            .as_deref()
-            .is_some_and(|domain| !cookie::is_domain(domain))
-        {
+        if self.domain.as_deref().is_some_and(|domain| !cookie::is_domain(domain)) {
             return Err(PolicyError::Domain);
         }
         let secure = self.secure == Secure::Always;
         let rule = PREFIXES.iter().find(|rule| {
             // Browsers compare the prefix without regard to case.
-            name.get(..rule.prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(rule.prefix))
+            name.get(..rule.prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(rule.prefix))
         });
         if let Some(rule) = rule {
             let host = self.path == "/" && self.domain.is_none();
             if !secure || (rule.host && !host) || (rule.http_only && !self.http_only) {
-                return Err(PolicyError::Prefix {
-                    prefix: rule.prefix,
-                    needs: rule.needs,
-                });
+                return Err(PolicyError::Prefix { prefix: rule.prefix, needs: rule.needs });
             }
         }
         // The preset follows express-session, which lets these through and leaves it to the browser to refuse.

@@ -152,25 +152,15 @@ pub(crate) fn decode(payload: &str) -> Result<Parts, RecordError> {
     if values.has_duplicates() {
         return Err(RecordError::Malformed);
     }
-    Ok(Parts {
-        cookie: cookie.ok_or(RecordError::NoCookie)?,
-        facts,
-        values,
-    })
+    Ok(Parts { cookie: cookie.ok_or(RecordError::NoCookie)?, facts, values })
 }
 
 fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
     let json: CookieJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::NoCookie)?;
     // A member that no browser could have been sent is dropped, not obeyed: the record is not trusted that far.
     let attributes = Attributes {
-        path: json
-            .path
-            .filter(|path| crate::cookie::is_path(path))
-            .map_or_else(String::new, Cow::into_owned),
-        domain: json
-            .domain
-            .filter(|domain| crate::cookie::is_domain(domain))
-            .map(Cow::into_owned),
+        path: json.path.filter(|path| crate::cookie::is_path(path)).map_or_else(String::new, Cow::into_owned),
+        domain: json.domain.filter(|domain| crate::cookie::is_domain(domain)).map(Cow::into_owned),
         http_only: json.http_only.unwrap_or(false),
         secure: match json.secure {
             Some(Loose::Flag(secure)) => secure,
@@ -188,10 +178,7 @@ fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
     // The cast saturates: a life of 10^300 ms is as good as forever.
     #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
     let original_max_age = json.original_max_age.map(|ms| ms.floor() as i64);
-    Ok(RecordCookie {
-        original_max_age,
-        attributes,
-    })
+    Ok(RecordCookie { original_max_age, attributes })
 }
 
 fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
@@ -235,10 +222,7 @@ pub(crate) fn encode(
     }
     json.push_str("\"cookie\":");
     push_cookie(&mut json, cookie, expires);
-    for (key, value) in values
-        .iter()
-        .filter(|(key, _)| crate::values::array_index(key).is_none())
-    {
+    for (key, value) in values.iter().filter(|(key, _)| crate::values::array_index(key).is_none()) {
         json.push(',');
         push_member(&mut json, key, value.get());
     }
@@ -280,15 +264,7 @@ fn push_facts(json: &mut String, facts: &Facts) {
 }
 
 fn push_cookie(json: &mut String, cookie: &RecordCookie, expires: Option<OffsetDateTime>) {
-    let Attributes {
-        path,
-        domain,
-        http_only,
-        secure,
-        same_site,
-        partitioned,
-        priority,
-    } = &cookie.attributes;
+    let Attributes { path, domain, http_only, secure, same_site, partitioned, priority } = &cookie.attributes;
     match cookie.original_max_age {
         Some(ms) => drop(write!(json, "{{\"originalMaxAge\":{ms}")),
         None => json.push_str("{\"originalMaxAge\":null"),
@@ -346,9 +322,7 @@ pub(crate) fn life_in_payload(payload: &str) -> Option<Option<i64>> {
         Option::deserialize(deserializer)
     }
     #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
-    serde_json::from_str(payload)
-        .ok()
-        .map(|Outer { cookie }| cookie.life.map(|ms| ms.floor() as i64))
+    serde_json::from_str(payload).ok().map(|Outer { cookie }| cookie.life.map(|ms| ms.floor() as i64))
 }
 
 impl Record {
@@ -413,12 +387,7 @@ mod tests {
     use super::*;
 
     fn keys(payload: &str) -> Vec<String> {
-        decode(payload)
-            .unwrap()
-            .values
-            .iter()
-            .map(|(key, _)| key.to_owned())
-            .collect()
+        decode(payload).unwrap().values.iter().map(|(key, _)| key.to_owned()).collect()
     }
 
     #[test]
@@ -438,29 +407,15 @@ mod tests {
 
     #[test]
     fn what_is_no_session_says_why() {
-        for payload in [
-            "",
-            "null",
-            "[]",
-            "7",
-            "{",
-            r#"{"cookie":{},"a":1,"a":2}"#,
-            r#"{"cookie":{},"cookie":{}}"#,
-        ] {
+        for payload in
+            ["", "null", "[]", "7", "{", r#"{"cookie":{},"a":1,"a":2}"#, r#"{"cookie":{},"cookie":{}}"#]
+        {
             assert_eq!(decode(payload).unwrap_err(), RecordError::Malformed, "{payload}");
         }
-        for payload in [
-            "{}",
-            r#"{"cookie":null}"#,
-            r#"{"cookie":7}"#,
-            r#"{"cookie":{"path":7}}"#,
-        ] {
+        for payload in ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":{"path":7}}"#] {
             assert_eq!(decode(payload).unwrap_err(), RecordError::NoCookie, "{payload}");
         }
-        assert_eq!(
-            decode(r#"{"cookie":{},"_session":{"v":2,"new":[]}}"#).unwrap_err(),
-            RecordError::Newer
-        );
+        assert_eq!(decode(r#"{"cookie":{},"_session":{"v":2,"new":[]}}"#).unwrap_err(), RecordError::Newer);
     }
 
     #[test]
@@ -471,25 +426,15 @@ mod tests {
 
     #[test]
     fn the_life_is_found_in_a_payload_and_absent_is_not_null() {
-        assert_eq!(
-            life_in_payload(r#"{"a":1,"cookie":{"originalMaxAge":5000}}"#),
-            Some(Some(5000))
-        );
-        assert_eq!(
-            life_in_payload(r#"{"cookie":{"originalMaxAge":null}}"#),
-            Some(None)
-        );
+        assert_eq!(life_in_payload(r#"{"a":1,"cookie":{"originalMaxAge":5000}}"#), Some(Some(5000)));
+        assert_eq!(life_in_payload(r#"{"cookie":{"originalMaxAge":null}}"#), Some(None));
         assert_eq!(life_in_payload(r#"{"cookie":{}}"#), None);
         assert_eq!(life_in_payload("junk"), None);
     }
 
     #[test]
     fn deep_nesting_is_no_danger() {
-        let deep = format!(
-            "{{\"cookie\":{{}},\"a\":{}{}}}",
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
+        let deep = format!("{{\"cookie\":{{}},\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(keys(&deep), ["a"]);
     }
 }

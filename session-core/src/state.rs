@@ -12,6 +12,7 @@ use crate::cookie::Attributes;
 use crate::error::Error;
 use crate::id::{SessionId, StoreKey};
 use crate::key::AsKey;
+use crate::merge::Rebased;
 use crate::open::{Loading, Notice, Visit};
 use crate::policy::{AttributesFrom, Lifetime, Policy, SameSitePolicy, Secure};
 use crate::record::{COOKIE_KEY, FACTS_KEY, Facts, Parts, RecordCookie};
@@ -60,6 +61,8 @@ pub struct State {
     pub(crate) policy: Policy,
     pub(crate) secure: bool,
     pub(crate) domain_fits: bool,
+    /// There is no response that could carry a cookie, so the id must stay.
+    pub(crate) detached: bool,
     /// The request carried a cookie of our name, good or bad.
     pub(crate) presented: bool,
     pub(crate) reseal: bool,
@@ -99,6 +102,7 @@ impl State {
             policy: policy.clone(),
             secure: visit.secure,
             domain_fits: visit.domain_fits,
+            detached: visit.detached,
             presented: true,
             reseal: false,
             source,
@@ -120,10 +124,7 @@ impl State {
     }
 
     pub(crate) fn fresh(policy: &Policy, visit: &Visit, presented: bool, notices: Vec<Notice>) -> Self {
-        Self {
-            presented,
-            ..Self::new(policy, visit, Source::Fresh, notices)
-        }
+        Self { presented, ..Self::new(policy, visit, Source::Fresh, notices) }
     }
 
     pub(crate) fn superseded(policy: &Policy, visit: &Visit, to: StoreKey, notices: Vec<Notice>) -> Self {
@@ -139,11 +140,7 @@ impl State {
         parts: Parts,
         loading: Loading,
     ) -> Self {
-        let loaded = Loaded {
-            key,
-            version: stored.version,
-            expires_at: stored.record.expires_at,
-        };
+        let loaded = Loaded { key, version: stored.version, expires_at: stored.record.expires_at };
         let mut state = Self::new(policy, visit, Source::Loaded(loaded), loading.notices);
         state.id = Some(id);
         state.values = parts.values;
@@ -170,6 +167,12 @@ impl State {
         }
     }
 
+    /// The id, if it has one already.
+    #[must_use]
+    pub fn known_id(&self) -> Option<&SessionId> {
+        self.id.as_ref()
+    }
+
     /// The id this session has, or will have once it is saved; `fresh` is asked for one if it has none yet.
     pub fn id(&mut self, fresh: impl FnOnce() -> SessionId) -> &SessionId {
         self.id.get_or_insert_with(fresh)
@@ -184,13 +187,34 @@ impl State {
         }
     }
 
+    /// Takes the data as it is in the store now, and drops what this request changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if there is no such session (any more); this one then stays as it was.
+    pub fn reload(&mut self, answer: Option<Stored>, now: OffsetDateTime) -> Result<(), Error> {
+        let stored = answer.ok_or(Error::Gone)?;
+        let delta = std::mem::take(&mut self.delta);
+        let changed = (self.cookie_changed, self.owner_changed);
+        (self.cookie_changed, self.owner_changed) = (false, false);
+        match self.rebase(stored, now)? {
+            Rebased::Merged => Ok(()),
+            Rebased::Moved(_) | Rebased::Gone => {
+                self.delta = delta;
+                (self.cookie_changed, self.owner_changed) = changed;
+                Err(Error::Gone)
+            }
+        }
+    }
+
     /// Gives the session a new id and keeps its data: after a change of privilege.
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] after `destroy` or `unset`.
+    /// [`Error::Ended`] after `destroy` or `unset`; [`Error::Detached`] outside a request.
     pub fn renew(&mut self) -> Result<(), Error> {
         self.alive()?;
+        self.attached()?;
         if self.intent == Intent::Keep {
             self.intent = Intent::Renew;
             self.id = None;
@@ -200,15 +224,22 @@ impl State {
 
     /// Gives the session a new id and no data: what is put in from now on is all it holds. Also begins a new session after
     /// `destroy` or `unset`.
-    pub fn regenerate(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Detached`] outside a request.
+    pub fn regenerate(&mut self) -> Result<(), Error> {
+        self.attached()?;
+        self.start_over();
+        Ok(())
+    }
+
+    pub(crate) fn start_over(&mut self) {
         self.intent = Intent::Regenerate;
         self.id = None;
         self.values = Values::default();
         self.delta = Delta::default();
-        self.facts = Facts {
-            created: self.facts.created,
-            ..Facts::default()
-        };
+        self.facts = Facts { created: self.facts.created, ..Facts::default() };
         self.cookie = RecordCookie::default();
         self.cookie_changed = false;
         self.owner_changed = false;
@@ -216,13 +247,18 @@ impl State {
 
     /// [`regenerate`](Self::regenerate) for an owner whose credentials were verified just now. The absolute timeout begins
     /// anew.
-    pub fn login(&mut self, owner: Owner, now: OffsetDateTime) {
-        self.regenerate();
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Detached`] outside a request.
+    pub fn login(&mut self, owner: Owner, now: OffsetDateTime) -> Result<(), Error> {
+        self.regenerate()?;
         self.intent = Intent::Login;
         self.facts.created = Some(now);
         self.facts.authenticated = Some(now);
         self.facts.owner = Some(owner);
         self.owner_changed = true;
+        Ok(())
     }
 
     /// Ends the session: its record is removed and the browser told to forget the cookie.
@@ -239,7 +275,7 @@ impl State {
 
     fn end(&mut self, intent: Intent) {
         let cookie = std::mem::take(&mut self.cookie);
-        self.regenerate();
+        self.start_over();
         self.cookie = cookie;
         self.intent = intent;
     }
@@ -279,6 +315,10 @@ impl State {
             Intent::Keep | Intent::Renew | Intent::Regenerate | Intent::Login => Ok(()),
             Intent::Destroy | Intent::Unset => Err(Error::Ended),
         }
+    }
+
+    fn attached(&self) -> Result<(), Error> {
+        if self.detached { Err(Error::Detached) } else { Ok(()) }
     }
 
     pub(crate) fn origin(&self) -> Origin {

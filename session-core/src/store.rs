@@ -9,7 +9,7 @@
 //!   [`Created::Exists`].
 //! * [`update`](Store::update), [`touch`](Store::touch) and [`replace`](Store::replace) never bring a missing
 //!   session into being. This is what keeps a logged-out session logged out.
-//! * `update`, `replace` and `delete` with a base version succeed only if the record is still at that version.
+//! * `update`, `touch`, `replace` and `delete` with a base version succeed only if the record is still at that version.
 //! * [`touch`](Store::touch) moves the expiry and nothing else, not even the version.
 //! * An answer is given only after the change is as durable as the store makes it.
 //!
@@ -69,10 +69,13 @@
 //!         Ok(Updated::Done(stored.version.clone()))
 //!     }
 //!
-//!     async fn touch(&self, key: &StoreKey, expires_at: OffsetDateTime, _: OffsetDateTime) -> Result<Touched, StoreError> {
-//!         let Some(stored) = self.lock().1.get_mut(key).map(|stored| stored.record.expires_at = expires_at) else {
-//!             return Ok(Touched::Missing);
-//!         };
+//!     async fn touch(&self, key: &StoreKey, expires_at: OffsetDateTime, base: Option<&Version>, _: OffsetDateTime) -> Result<Touched, StoreError> {
+//!         let map = &mut self.lock().1;
+//!         let Some(stored) = map.get_mut(key) else { return Ok(Touched::Missing) };
+//!         if base.is_some_and(|base| *base != stored.version) {
+//!             return Ok(Touched::Changed);
+//!         }
+//!         stored.record.expires_at = expires_at;
 //!         Ok(Touched::Done)
 //!     }
 //!
@@ -298,6 +301,9 @@ pub enum Touched {
     Done,
     /// There is no such session (any more); nothing was stored.
     Missing,
+    /// The record is not at the base version (any more). Nothing was moved: whoever changed it has extended its life, or
+    /// ended it.
+    Changed,
 }
 
 /// What [`Store::replace`] is asked to do: the record moves from one key to another.
@@ -378,11 +384,15 @@ pub trait Store: Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError>;
 
-    /// Moves the expiry of a session that exists, and nothing else.
+    /// Moves the expiry of a session that exists and is still at `base`, and nothing else; with no base, whatever version
+    /// it is at.
+    ///
+    /// The base keeps a touch that comes late from prolonging what a renewal left behind.
     async fn touch(
         &self,
         key: &StoreKey,
         expires_at: OffsetDateTime,
+        base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError>;
 
@@ -468,9 +478,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         &self,
         key: &StoreKey,
         expires_at: OffsetDateTime,
+        base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        (**self).touch(key, expires_at, now).await
+        (**self).touch(key, expires_at, base, now).await
     }
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
         (**self).replace(replace, now).await

@@ -153,14 +153,8 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
 }
 
 const ORIGINS: [Origin; 3] = [Origin::Fresh, Origin::Loaded, Origin::Superseded];
-const INTENTS: [Intent; 6] = [
-    Intent::Keep,
-    Intent::Renew,
-    Intent::Regenerate,
-    Intent::Login,
-    Intent::Destroy,
-    Intent::Unset,
-];
+const INTENTS: [Intent; 6] =
+    [Intent::Keep, Intent::Renew, Intent::Regenerate, Intent::Login, Intent::Destroy, Intent::Unset];
 const CHANGES: [Change; 3] = [Change::None, Change::Cookie, Change::Data];
 
 /// The table in Markdown, one row for each (origin, intent, change), made by asking [`decide`].
@@ -190,41 +184,11 @@ fn row(origin: Origin, intent: Intent, change: Change) -> String {
         due: Due::No,
     };
     let variants = [
-        (
-            "touch due",
-            Rules {
-                due: Due::Both,
-                ..base
-            },
-        ),
-        (
-            "touch due, store only",
-            Rules {
-                due: Due::Store,
-                ..base
-            },
-        ),
-        (
-            "resave",
-            Rules {
-                resave: Resave::On,
-                ..base
-            },
-        ),
-        (
-            "save_uninitialized",
-            Rules {
-                save_uninitialized: SaveUninitialized::On,
-                ..base
-            },
-        ),
-        (
-            "unset = destroy",
-            Rules {
-                unset: Unset::Destroy,
-                ..base
-            },
-        ),
+        ("touch due", Rules { due: Due::Both, ..base }),
+        ("touch due, store only", Rules { due: Due::Store, ..base }),
+        ("resave", Rules { resave: Resave::On, ..base }),
+        ("save_uninitialized", Rules { save_uninitialized: SaveUninitialized::On, ..base }),
+        ("unset = destroy", Rules { unset: Unset::Destroy, ..base }),
     ];
     let (verb, cookie) = decide(origin, intent, change, base);
     let options: Vec<_> = variants

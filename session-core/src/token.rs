@@ -36,11 +36,7 @@ pub(crate) enum Seal {
 
 impl Tokens {
     pub(crate) fn new(keyring: &Keyring, signature: Signature, cookie_name: &str) -> Self {
-        let derived = || {
-            keyring
-                .secrets()
-                .map(|secret| MacKey::for_purpose(secret, PURPOSE, cookie_name))
-        };
+        let derived = || keyring.secrets().map(|secret| MacKey::for_purpose(secret, PURPOSE, cookie_name));
         let raw = || keyring.secrets().map(MacKey::raw);
         let keys = match signature {
             Signature::PerName => derived().collect(),
@@ -52,11 +48,7 @@ impl Tokens {
 
     /// The cookie value for an id, percent-encoded as it goes over the wire.
     pub(crate) fn seal(&self, id: &SessionId) -> String {
-        let signature = self
-            .keys
-            .first()
-            .map(|key| signature(key, id.expose()))
-            .unwrap_or_default();
+        let signature = self.keys.first().map(|key| signature(key, id.expose())).unwrap_or_default();
         encode_component(&format!("s:{}.{signature}", id.expose()))
     }
 
@@ -69,15 +61,10 @@ impl Tokens {
         if given.len() != SIGNATURE_CHARS {
             return None;
         }
-        let by = self
-            .keys
-            .iter()
-            .position(|key| signature(key, id).as_bytes().ct_eq(given.as_bytes()).into())?;
+        let by =
+            self.keys.iter().position(|key| signature(key, id).as_bytes().ct_eq(given.as_bytes()).into())?;
         let seal = if by == 0 { Seal::Current } else { Seal::Retired };
-        Some(Opened {
-            id: SessionId::new(id)?,
-            seal,
-        })
+        Some(Opened { id: SessionId::new(id)?, seal })
     }
 }
 
@@ -103,13 +90,7 @@ mod tests {
         let tokens = tokens(&Keyring::new("secret"), Signature::PerName);
         let id = SessionId::from_entropy([3; 24]);
         let value = tokens.seal(&id);
-        assert_eq!(
-            tokens.open(&value),
-            Some(Opened {
-                id,
-                seal: Seal::Current
-            })
-        );
+        assert_eq!(tokens.open(&value), Some(Opened { id, seal: Seal::Current }));
         let plain = decode_component(&value).into_owned();
         for at in 0..plain.len() {
             for bit in 0..7 {
@@ -125,10 +106,7 @@ mod tests {
     fn a_value_moved_to_another_cookie_does_not_open() {
         let keyring = Keyring::new("secret");
         let value = tokens(&keyring, Signature::PerName).seal(&SessionId::from_entropy([3; 24]));
-        assert_eq!(
-            Tokens::new(&keyring, Signature::PerName, "admin").open(&value),
-            None
-        );
+        assert_eq!(Tokens::new(&keyring, Signature::PerName, "admin").open(&value), None);
     }
 
     #[test]

@@ -25,10 +25,7 @@ impl Values {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&RawValue> {
-        self.0
-            .iter()
-            .find(|(present, _)| **present == *key)
-            .map(|(_, value)| &**value)
+        self.0.iter().find(|(present, _)| **present == *key).map(|(_, value)| &**value)
     }
 
     /// Puts a value in, in the place of the one that was there; returns that one.
@@ -57,17 +54,13 @@ impl Values {
 
     /// Bytes that keys and values take as JSON, about.
     pub(crate) fn text_len(&self) -> usize {
-        self.iter()
-            .map(|(key, value)| key.len() + value.get().len() + 4)
-            .sum()
+        self.iter().map(|(key, value)| key.len() + value.get().len() + 4).sum()
     }
 
     /// The members that a JavaScript object lists before all others: keys that are array indices, ascending.
     pub(crate) fn array_indices(&self) -> Vec<(&str, &RawValue)> {
-        let mut indices: Vec<_> = self
-            .iter()
-            .filter_map(|(key, value)| Some((array_index(key)?, key, value)))
-            .collect();
+        let mut indices: Vec<_> =
+            self.iter().filter_map(|(key, value)| Some((array_index(key)?, key, value))).collect();
         indices.sort_by_key(|(index, ..)| *index);
         indices.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
@@ -76,10 +69,7 @@ impl Values {
 /// A canonical array index (`0` to `4294967294`), as ECMAScript defines it.
 pub(crate) fn array_index(key: &str) -> Option<u32> {
     let canonical = key == "0" || (!key.starts_with('0') && key.bytes().all(|byte| byte.is_ascii_digit()));
-    canonical
-        .then(|| key.parse().ok())
-        .flatten()
-        .filter(|index| *index != u32::MAX)
+    canonical.then(|| key.parse().ok()).flatten().filter(|index| *index != u32::MAX)
 }
 
 /// A change of one key that can be made again, on a newer state of the record.
@@ -126,11 +116,7 @@ impl Delta {
     /// Notes that `key` now has a new value (or none); `before` is what it replaced.
     pub(crate) fn note(&mut self, key: &str, before: Option<Box<RawValue>>, op: Op) {
         let Some(change) = self.changes.iter_mut().find(|change| *change.key == *key) else {
-            self.changes.push(Change {
-                key: key.into(),
-                before,
-                op,
-            });
+            self.changes.push(Change { key: key.into(), before, op });
             return;
         };
         // A function of a value that this request itself had set is as good as setting the result.
@@ -158,11 +144,7 @@ mod tests {
 
     #[test]
     fn array_indices_are_those_of_ecmascript() {
-        for (key, index) in [
-            ("0", Some(0)),
-            ("10", Some(10)),
-            ("4294967294", Some(4_294_967_294)),
-        ] {
+        for (key, index) in [("0", Some(0)), ("10", Some(10)), ("4294967294", Some(4_294_967_294))] {
             assert_eq!(array_index(key), index);
         }
         for key in ["", "01", "-1", "+1", "1.0", "4294967295", "x", "٣"] {

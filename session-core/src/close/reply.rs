@@ -35,12 +35,7 @@ pub enum CookieProblem {
 impl Reply {
     /// The reply to a request that has no session.
     pub fn none() -> Self {
-        Self {
-            set_cookie: None,
-            cache: CacheHeaders::Omitted,
-            used: false,
-            problem: None,
-        }
+        Self { set_cookie: None, cache: CacheHeaders::Omitted, used: false, problem: None }
     }
 
     /// The value of the `Set-Cookie` field to append, if any. Fields that are there already stay.
@@ -93,22 +88,13 @@ impl State {
             Ok(line) => (line, None),
             Err(problem) => (None, Some(problem)),
         };
-        Reply {
-            set_cookie,
-            cache: self.policy.0.settings.cache_headers,
-            used: true,
-            problem,
-        }
+        Reply { set_cookie, cache: self.policy.0.settings.cache_headers, used: true, problem }
     }
 
     fn cookie_line(&self, now: OffsetDateTime) -> Result<Option<String>, CookieProblem> {
         let settings = &self.policy.0.settings;
         let name = &self.policy.0.name;
-        let max_age = if settings.express {
-            MaxAge::Omitted
-        } else {
-            MaxAge::Sent
-        };
+        let max_age = if settings.express { MaxAge::Omitted } else { MaxAge::Sent };
         let set = match self.announce {
             CookieVerb::Leave => return Ok(None),
             CookieVerb::Set => true,
@@ -147,16 +133,10 @@ impl State {
         };
         match (self.life(now), max_age) {
             (None, MaxAge::Sent | MaxAge::Omitted) => CookieLife::Browser,
-            (Some(_), MaxAge::Omitted) => CookieLife::Until {
-                expires: end,
-                now,
-                max_age,
-            },
-            (Some(_), MaxAge::Sent) => CookieLife::Until {
-                expires: end.min(latest_expiry(now)),
-                now,
-                max_age,
-            },
+            (Some(_), MaxAge::Omitted) => CookieLife::Until { expires: end, now, max_age },
+            (Some(_), MaxAge::Sent) => {
+                CookieLife::Until { expires: end.min(latest_expiry(now)), now, max_age }
+            }
         }
     }
 }

@@ -25,13 +25,7 @@ impl Create {
         let id = state.id.clone().unwrap_or_else(fresh);
         let key = id.key(state.policy.ids_at_rest());
         match state.record(now) {
-            Ok(record) => Close::Create(Self {
-                state,
-                cookie,
-                id,
-                key,
-                record,
-            }),
+            Ok(record) => Close::Create(Self { state, cookie, id, key, record }),
             Err(error) => state.refuse(error),
         }
     }
@@ -53,8 +47,7 @@ impl Create {
         match answer {
             Created::Done(version) => {
                 self.state.id = Some(self.id);
-                self.state
-                    .saved(self.key, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.key, version, self.record.expires_at, self.cookie)
             }
             // Two ids are never equal by chance; a generator that repeats itself must not hand out another's session.
             Created::Exists => {
@@ -84,25 +77,12 @@ pub struct Update {
 
 impl Update {
     pub(super) fn begin(mut state: Box<State>, cookie: CookieVerb, now: OffsetDateTime) -> Close {
-        let Source::Loaded(Loaded { key, version, .. }) = &state.source else {
-            return state.refuse(Error::Gone);
-        };
-        let key = key.clone();
-        let base = match state.policy.0.settings.concurrency {
-            Concurrency::Merge => Some(version.clone()),
-            Concurrency::LastWriteWins => None,
-        };
+        let Some((key, base)) = state.base() else { return state.refuse(Error::Gone) };
         if state.is_unsafe_to_repeat() {
             return state.refuse(Error::InDoubt);
         }
         match state.record(now) {
-            Ok(record) => Close::Update(Self {
-                state,
-                cookie,
-                key,
-                base,
-                record,
-            }),
+            Ok(record) => Close::Update(Self { state, cookie, key, base, record }),
             Err(error) => state.refuse(error),
         }
     }
@@ -129,8 +109,7 @@ impl Update {
     pub fn resume(mut self, answer: Updated, now: OffsetDateTime) -> Close {
         match answer {
             Updated::Done(version) => {
-                self.state
-                    .saved(self.key, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.key, version, self.record.expires_at, self.cookie)
             }
             Updated::Missing => self.state.gone(),
             Updated::Conflict(stored) => match self.state.rebase(stored, now) {
@@ -156,28 +135,27 @@ pub struct Touch {
     state: Box<State>,
     cookie: CookieVerb,
     key: StoreKey,
+    base: Option<Version>,
     expires_at: OffsetDateTime,
 }
 
 impl Touch {
     pub(super) fn begin(state: Box<State>, cookie: CookieVerb, now: OffsetDateTime) -> Close {
-        let Source::Loaded(Loaded { key, .. }) = &state.source else {
-            return state.settle(CookieVerb::Leave);
-        };
-        let key = key.clone();
+        let Some((key, base)) = state.base() else { return state.settle(CookieVerb::Leave) };
         let expires_at = state.extended_to(now);
-        Close::Touch(Self {
-            state,
-            cookie,
-            key,
-            expires_at,
-        })
+        Close::Touch(Self { state, cookie, key, base, expires_at })
     }
 
     /// The key of the record.
     #[must_use]
     pub fn key(&self) -> &StoreKey {
         &self.key
+    }
+
+    /// The version it must still be at, if any.
+    #[must_use]
+    pub fn base(&self) -> Option<&Version> {
+        self.base.as_ref()
     }
 
     /// When the session is to end.
@@ -197,6 +175,8 @@ impl Touch {
                 self.state.settle(self.cookie)
             }
             Touched::Missing => self.state.gone(),
+            // Whoever changed the record has extended its life, or moved it to an id that this response must not undo.
+            Touched::Changed => self.state.settle(CookieVerb::Leave),
         }
     }
 
@@ -239,16 +219,7 @@ impl Rename {
         let new = id.key(state.policy.ids_at_rest());
         let tombstone = state.tombstone(&new, now);
         match state.record(now) {
-            Ok(record) => Close::Rename(Self {
-                state,
-                cookie,
-                id,
-                old,
-                new,
-                base,
-                record,
-                tombstone,
-            }),
+            Ok(record) => Close::Rename(Self { state, cookie, id, old, new, base, record, tombstone }),
             Err(error) => state.refuse(error),
         }
     }
@@ -270,8 +241,7 @@ impl Rename {
         self.state.id = Some(self.id);
         match answer {
             Replaced::Done(version) => {
-                self.state
-                    .saved(self.new, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.new, version, self.record.expires_at, self.cookie)
             }
             Replaced::Exists => {
                 self.state.id = Some(fresh());
@@ -282,8 +252,7 @@ impl Rename {
                 Ok(Rebased::Merged) => Self::begin(self.state, self.cookie, now, fresh),
                 // An earlier, broken-off attempt of this very request did the work.
                 Ok(Rebased::Moved(to)) if to == self.new && self.state.in_doubt => {
-                    self.state
-                        .saved(self.new, Version::unknown(), self.record.expires_at, self.cookie)
+                    self.state.saved(self.new, Version::unknown(), self.record.expires_at, self.cookie)
                 }
                 Ok(Rebased::Moved(_) | Rebased::Gone) => Self::gone(self.state, self.cookie, now, fresh),
                 Err(error) => self.state.refuse(error),
@@ -330,12 +299,7 @@ impl Delete {
             return state.settle(cookie);
         };
         let (key, base) = (key.clone(), Some(version.clone()));
-        Close::Delete(Self {
-            state,
-            cookie,
-            key,
-            base,
-        })
+        Close::Delete(Self { state, cookie, key, base })
     }
 
     pub(super) fn begin_successor(state: Box<State>, cookie: CookieVerb) -> Close {
@@ -343,12 +307,7 @@ impl Delete {
             return state.settle(cookie);
         };
         let key = to.clone();
-        Close::Delete(Self {
-            state,
-            cookie,
-            key,
-            base: Some(Version::unknown()),
-        })
+        Close::Delete(Self { state, cookie, key, base: Some(Version::unknown()) })
     }
 
     /// The key of the record.

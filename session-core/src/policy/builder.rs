@@ -251,11 +251,6 @@ impl PolicyBuilder {
             "session form token 1",
             &name,
         );
-        Ok(Policy(Arc::new(Built {
-            settings,
-            name,
-            tokens,
-            form_key,
-        })))
+        Ok(Policy(Arc::new(Built { settings, name, tokens, form_key })))
     }
 }

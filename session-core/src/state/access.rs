@@ -129,14 +129,9 @@ impl State {
     /// [`Error::Deserialize`] if the data is not a `T`.
     pub fn read_all<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.alive()?;
-        let members: Vec<String> = self
-            .values
-            .iter()
-            .map(|(key, value)| member(key, value))
-            .collect();
-        serde_json::from_str(&format!("{{{}}}", members.join(","))).map_err(|_| Error::Deserialize {
-            key: "(all)".to_owned(),
-        })
+        let members: Vec<String> = self.values.iter().map(|(key, value)| member(key, value)).collect();
+        serde_json::from_str(&format!("{{{}}}", members.join(",")))
+            .map_err(|_| Error::Deserialize { key: "(all)".to_owned() })
     }
 
     /// Writes a struct's fields as keys; only those that differ count as changed. Keys it has no field for stay.
@@ -146,10 +141,8 @@ impl State {
     /// [`Error::Serialize`] if the value does not become a JSON object; as [`insert`](Self::insert) for its keys.
     pub fn write_all<T: Serialize>(&mut self, all: &T) -> Result<(), Error> {
         let whole = write("(all)", all)?;
-        let object: std::collections::BTreeMap<String, Box<RawValue>> = serde_json::from_str(whole.get())
-            .map_err(|_| Error::Serialize {
-                key: "(all)".to_owned(),
-            })?;
+        let object: std::collections::BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(whole.get()).map_err(|_| Error::Serialize { key: "(all)".to_owned() })?;
         for (key, value) in object {
             if self.values.get(&key).map(RawValue::get) != Some(value.get()) {
                 self.insert(&key, value)?;
@@ -163,11 +156,7 @@ impl State {
             || key == FACTS_KEY
             // A Node server would drop what has the name of a method of its session.
             || (self.policy.0.settings.express && NODE_NAMES.contains(&key));
-        if reserved {
-            Err(Error::ReservedKey { key: key.to_owned() })
-        } else {
-            Ok(())
-        }
+        if reserved { Err(Error::ReservedKey { key: key.to_owned() }) } else { Ok(()) }
     }
 }
 

@@ -34,19 +34,10 @@ impl State {
     /// This session's cookie. `now` matters only where the policy names a date.
     #[must_use]
     pub fn cookie(&self, now: OffsetDateTime) -> SessionCookie {
-        let Attributes {
-            path,
-            domain,
-            http_only,
-            secure,
-            same_site,
-            partitioned,
-            priority,
-        } = self.attributes();
+        let Attributes { path, domain, http_only, secure, same_site, partitioned, priority } =
+            self.attributes();
         SessionCookie {
-            max_age: self
-                .life(now)
-                .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
+            max_age: self.life(now).map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
             path,
             domain,
             http_only,
@@ -71,28 +62,12 @@ impl State {
         if self.cookie(now) == cookie {
             return Ok(());
         }
-        let SessionCookie {
-            max_age,
-            path,
-            domain,
-            http_only,
-            secure,
-            same_site,
-            partitioned,
-            priority,
-        } = cookie;
+        let SessionCookie { max_age, path, domain, http_only, secure, same_site, partitioned, priority } =
+            cookie;
         self.facts.own_life |= max_age.map(duration_ms) != self.life(now);
         self.cookie = RecordCookie {
             original_max_age: max_age.map(duration_ms),
-            attributes: Attributes {
-                path,
-                domain,
-                http_only,
-                secure,
-                same_site,
-                partitioned,
-                priority,
-            },
+            attributes: Attributes { path, domain, http_only, secure, same_site, partitioned, priority },
         };
         self.cookie_changed = true;
         Ok(())
@@ -104,10 +79,7 @@ impl State {
     ///
     /// [`Error::Ended`] after `destroy` or `unset`.
     pub fn set_max_age(&mut self, max_age: Option<Duration>, now: OffsetDateTime) -> Result<(), Error> {
-        let cookie = SessionCookie {
-            max_age,
-            ..self.cookie(now)
-        };
+        let cookie = SessionCookie { max_age, ..self.cookie(now) };
         self.set_cookie(cookie, now)
     }
 
@@ -191,11 +163,7 @@ impl State {
     /// The attributes of the cookie, with every "auto" decided for this connection.
     pub(crate) fn attributes(&self) -> Attributes {
         let settings = &self.policy.0.settings;
-        let from = if settings.express {
-            AttributesFrom::Record
-        } else {
-            AttributesFrom::Policy
-        };
+        let from = if settings.express { AttributesFrom::Record } else { AttributesFrom::Policy };
         let has_record = matches!(self.source, Source::Loaded(_)) && !self.is_new();
         if self.cookie_changed || (has_record && from == AttributesFrom::Record) {
             return self.cookie.attributes.clone();

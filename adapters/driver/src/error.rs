@@ -1,0 +1,66 @@
+//! What can go wrong with a session in a request, and what an adapter answers then.
+
+use session_core::store::{StoreError, StoreErrorKind};
+use thiserror::Error;
+
+/// Why a session could not be loaded, used or saved. No variant shows an id, a secret or a value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session's data or its end: see [`session_core::Error`].
+    #[error(transparent)]
+    Session(#[from] session_core::Error),
+    /// The handle was kept past the response.
+    #[error(
+        "the response to this request has been sent, so its session can no longer be used; open a detached session by its id instead"
+    )]
+    Finished,
+    /// Another task of the same request is saving or reloading the session at this moment.
+    #[error("the session is being saved by another task of this request; await that first")]
+    Busy,
+    /// Other requests changed the session each time this one tried to save it.
+    #[error("too many requests changed this session at the same time; repeat the request")]
+    Contended,
+    /// The system's random generator failed, so that no id can be made.
+    #[error("the system's random generator failed, so no session id can be made")]
+    Randomness,
+    /// No session layer has seen this request.
+    #[error("there is no session layer around this route; add one to the router")]
+    NoLayer,
+}
+
+impl Error {
+    /// The HTTP status an adapter answers with: 503 where trying again may help, 409 where the session ended or was
+    /// renewed meanwhile, 500 where the application is at fault.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Store(error) => match error.kind() {
+                StoreErrorKind::Unavailable | StoreErrorKind::Refused => 503,
+                StoreErrorKind::Corrupt => 500,
+            },
+            Self::Contended | Self::Randomness => 503,
+            Self::Session(session_core::Error::Gone | session_core::Error::InDoubt) => 409,
+            Self::Session(_) | Self::Finished | Self::Busy | Self::NoLayer => 500,
+        }
+    }
+
+    /// The value of the `Retry-After` header, in seconds, if trying again may help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        (self.status() == 503).then_some(1)
+    }
+
+    /// What the client is told: nothing about the server's inside.
+    #[must_use]
+    pub fn public_message(&self) -> &'static str {
+        match self.status() {
+            503 => "The service is busy. Please try again in a moment.",
+            409 => "Your session has changed meanwhile. Please try again.",
+            _ => "Something went wrong.",
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The policy, the store and the clock of an application, put together once at its start.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use session_core::close::CookieProblem;
+use session_core::id::ENTROPY_BYTES;
+use session_core::store::{Store, StoreError};
+use session_core::{Policy, RequestFacts, SessionId};
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::Error;
+use crate::exchange::{Exchange, Slot};
+use crate::session::Session;
+
+/// How long a store may take for one answer, unless [told otherwise](SessionsBuilder::deadline).
+pub const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Makes ids; `None` if it cannot.
+type GenId = Arc<dyn Fn() -> Option<SessionId> + Send + Sync>;
+
+/// The sessions of an application: a policy, a store, a clock. Cheap to clone; adapters hold one.
+///
+/// ```
+/// use session_core::{Keyring, Policy};
+/// use session_driver::Sessions;
+/// use session_store_memory::MemoryStore;
+///
+/// let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build()?;
+/// let sessions = Sessions::new(policy, MemoryStore::new());
+/// # Ok::<(), session_core::policy::PolicyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+struct Inner {
+    policy: Policy,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    genid: GenId,
+    deadline: Duration,
+    /// One bit for each cookie problem that has been warned of.
+    warned: AtomicU8,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("policy", &self.0.policy)
+            .field("clock", &self.0.clock)
+            .field("deadline", &self.0.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Collects what [`Sessions`] may be given beside a policy and a store.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct SessionsBuilder(Inner);
+
+impl fmt::Debug for SessionsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsBuilder").field("policy", &self.0.policy).finish_non_exhaustive()
+    }
+}
+
+impl SessionsBuilder {
+    /// How long the store may take for one answer before the request fails. Default: 500 ms.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.0.deadline = deadline;
+        self
+    }
+
+    /// Where the time comes from. Default: the system.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.0.clock = Arc::new(clock);
+        self
+    }
+
+    /// What makes ids, express-session's `genid`. Default: 192 bits from the system's random generator.
+    ///
+    /// An id must be impossible to guess: 128 random bits or more. A generator that answers `None` fails the request.
+    pub fn genid(mut self, genid: impl Fn() -> Option<SessionId> + Send + Sync + 'static) -> Self {
+        self.0.genid = Arc::new(genid);
+        self
+    }
+
+    /// Puts it together.
+    #[must_use]
+    pub fn build(self) -> Sessions {
+        Sessions(Arc::new(self.0))
+    }
+}
+
+impl Sessions {
+    /// Sessions with the system's clock and random generator, and a deadline of 500 ms for the store.
+    #[must_use]
+    pub fn new(policy: Policy, store: impl Store) -> Self {
+        Self::builder(policy, store).build()
+    }
+
+    /// Sessions of which more is to be said.
+    pub fn builder(policy: Policy, store: impl Store) -> SessionsBuilder {
+        SessionsBuilder(Inner {
+            policy,
+            store: Arc::new(store),
+            clock: Arc::new(SystemClock),
+            genid: Arc::new(system_id),
+            deadline: DEFAULT_DEADLINE,
+            warned: AtomicU8::new(0),
+        })
+    }
+
+    /// Begins the session's part of a request. Asks the store nothing: that waits until a handler wants the session.
+    pub fn begin<'a>(
+        &self,
+        facts: &RequestFacts<'_>,
+        cookies: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Exchange {
+        Exchange::new(self.clone(), Slot::Unopened(self.0.policy.visit(facts, cookies)))
+    }
+
+    /// The session with this id, outside any request: for a websocket or a background task. `None` if there is none.
+    ///
+    /// It is saved by [`Session::save`] and by nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store could not answer.
+    pub async fn open_detached(&self, id: SessionId) -> Result<Option<Session>, Error> {
+        let exchange = Exchange::new(self.clone(), Slot::Loading(Box::new(self.0.policy.open_detached(id))));
+        let session = exchange.session().await?;
+        Ok(session.exists()?.then_some(session))
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn fresh_id(&self) -> Option<SessionId> {
+        (self.0.genid)()
+    }
+
+    /// Waits for the store, but no longer than the deadline.
+    pub(crate) async fn within_deadline<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.0.deadline, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(StoreError::unavailable("no answer within the deadline").into()),
+        }
+    }
+
+    /// Warns once of each reason why cookies cannot be set.
+    pub(crate) fn warn_once(&self, problem: CookieProblem) {
+        let bit = match problem {
+            CookieProblem::Insecure => 1,
+            CookieProblem::ForeignDomain => 2,
+            CookieProblem::TooLarge => 4,
+            _ => 8,
+        };
+        if self.0.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            tracing::warn!(target: "session", event = "cookie_not_set", reason = %problem);
+        }
+    }
+}
+
+/// 192 bits from the system's generator, with no fallback.
+fn system_id() -> Option<SessionId> {
+    random_bytes::<ENTROPY_BYTES>().map(SessionId::from_entropy)
+}
+
+/// Random bytes from the system's generator; `None` if it fails.
+pub(crate) fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).ok()?;
+    Some(bytes)
+}
