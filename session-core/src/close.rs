@@ -165,13 +165,13 @@ impl State {
 
     /// After the store said that there is no record any more.
     fn vanished(mut self: Box<Self>, cookie: CookieVerb) -> Close {
-        if cookie == CookieVerb::Remove {
-            self.removal = Some(self.attributes());
-        }
+        let removal = (cookie == CookieVerb::Remove).then(|| self.attributes());
         self.start_over();
         self.facts = Facts::default();
-        self.intent = Intent::Keep;
         self.source = Source::Fresh;
+        // A handler that ended the session and saved must say so before it begins another.
+        self.intent = if removal.is_some() { Intent::Destroy } else { Intent::Keep };
+        self.removal = removal;
         // What an earlier save of this request wanted to announce is gone with the session.
         self.announce = CookieVerb::Leave;
         self.settle(cookie)

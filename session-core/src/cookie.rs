@@ -36,7 +36,8 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b')');
 
 /// `SameSite`: with which requests from other sites a browser sends the cookie (RFC 6265bis §4.1.2.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SameSite {
     /// With none.
     Strict,
@@ -71,7 +72,8 @@ impl SameSite {
 }
 
 /// `Priority`: which cookies Chromium evicts first when a site has too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// First.
     Low,

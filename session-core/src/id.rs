@@ -79,7 +79,8 @@ impl fmt::Debug for SessionId {
 }
 
 /// How ids are kept in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum IdsAtRest {
     /// SHA-256 of the id, base64url: who reads the store's files or backups cannot take a session over.
     Hashed,

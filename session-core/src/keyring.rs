@@ -54,7 +54,8 @@ impl fmt::Debug for Keyring {
 }
 
 /// What stands between a secret and the key that a cookie is signed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Signature {
     /// The key is derived from the secret and the cookie's name: a value moved to another cookie does not verify.
     PerName,

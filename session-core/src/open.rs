@@ -138,9 +138,11 @@ impl Policy {
         let candidates = std::mem::take(&mut visit.candidates);
         let presented = !candidates.is_empty();
         let mut notices = Vec::new();
-        let mut opened = Vec::new();
+        let mut opened: Vec<Opened> = Vec::new();
         for value in candidates {
             match self.0.tokens.open(&value) {
+                // The same cookie twice is one question to the store.
+                Some(token) if opened.contains(&token) => {}
                 Some(token) => opened.push(token),
                 None => notices.push(Notice::Rejected),
             }

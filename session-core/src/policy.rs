@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -13,7 +14,10 @@ use crate::keyring::{Keyring, MIN_SECRET_BYTES, MacKey, Signature};
 use crate::token::Tokens;
 
 mod builder;
+mod options;
+
 pub use builder::PolicyBuilder;
+pub use options::{Options, Preset, SameSiteOption};
 
 /// How long a session and its cookie live while nobody uses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,8 @@ pub enum Lifetime {
 }
 
 /// Whether an unchanged session is written at the end of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Resave {
     /// No.
     Off,
@@ -37,7 +42,8 @@ pub enum Resave {
 }
 
 /// Whether a new session that nothing was put into is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SaveUninitialized {
     /// No.
     Off,
@@ -46,7 +52,8 @@ pub enum SaveUninitialized {
 }
 
 /// When the life of a session that is only read is extended. A write always extends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rolling {
     /// Never: reading does not keep a session alive.
     Never,
@@ -60,7 +67,8 @@ pub enum Rolling {
 }
 
 /// What `session.unset()` does at the end of the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unset {
     /// The record stays as it is; changes of this request are dropped.
     Keep,
@@ -69,7 +77,8 @@ pub enum Unset {
 }
 
 /// What happens to a write when another request changed the record meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Concurrency {
     /// This request's changes are made again, on the newer record. Nothing is lost.
     Merge,
@@ -78,7 +87,8 @@ pub enum Concurrency {
 }
 
 /// The cookie's `Secure` attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Secure {
     /// Never: for plain http on a closed network.
     Never,
@@ -100,7 +110,8 @@ pub enum SameSitePolicy {
 }
 
 /// Whose `X-Forwarded-Proto` tells whether the browser's connection is secure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TrustProxy {
     /// Nobody's: only a TLS connection to this server counts.
     Nobody,
@@ -111,7 +122,8 @@ pub enum TrustProxy {
 }
 
 /// What a response says to caches when it depends on a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CacheHeaders {
     /// `Vary: Cookie` when the session was used; `Cache-Control: no-store` when a cookie is set.
     Sent,
@@ -192,7 +204,6 @@ impl fmt::Debug for Policy {
 impl Policy {
     /// Starts from safe defaults: an idle timeout of one day, extended on use; `HttpOnly`, `SameSite=Lax`, `Secure` as the
     /// connection is; hashed ids at rest; merging of parallel changes.
-    #[must_use]
     pub fn builder(keyring: Keyring) -> PolicyBuilder {
         PolicyBuilder::new(keyring)
     }
@@ -201,7 +212,6 @@ impl Policy {
     /// serve one site with one store: `connect.sid`, the raw secret, plain ids, last write wins, no limits.
     ///
     /// Short secrets are accepted here, since the Node servers' secret must be taken as it is.
-    #[must_use]
     pub fn express_session(keyring: Keyring) -> PolicyBuilder {
         PolicyBuilder::express_session(keyring)
     }
@@ -269,7 +279,7 @@ pub enum PolicyError {
     PartitionedInsecure,
     /// The path holds what no cookie path can.
     #[error(
-        "the cookie path must begin with `/` and hold printable ASCII without `;`, {MAX_ATTRIBUTE_BYTES} bytes at most"
+        "the cookie path must begin with `/` and hold printable ASCII without `;`, `<`, `?` and `#`, {MAX_ATTRIBUTE_BYTES} bytes at most"
     )]
     Path,
     /// The domain is no domain name.
@@ -292,14 +302,19 @@ pub enum PolicyError {
     /// A cookie life beyond what browsers grant.
     #[error("max_age is beyond the 400 days that browsers keep a cookie (RFC 6265bis): shorten it")]
     BeyondBrowserLimit,
-    /// An option's text is none of those it takes.
-    #[error("{option} does not take this value: use one of {choices}")]
-    Choice {
-        /// The option.
-        option: &'static str,
-        /// What it takes.
-        choices: &'static str,
+    /// Options that contradict each other.
+    #[error("{one} and {other} contradict each other: keep one of them")]
+    Contradiction {
+        /// One.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
     },
+    /// No secret at all.
+    #[error(
+        "secrets is empty: give one of {MIN_SECRET_BYTES} random bytes or more (`openssl rand -base64 33`)"
+    )]
+    NoSecret,
 }
 
 /// What every browser demands of a cookie whose name begins so (RFC 6265bis §4.1.3 and the layered cookies draft).
@@ -380,6 +395,10 @@ impl Settings {
             return Err(PolicyError::Name);
         }
         check_path(&self.path)?;
+        // No request's path holds these, so no request would have a session.
+        if self.path.contains(['?', '#']) {
+            return Err(PolicyError::Path);
+        }
         if self.domain.as_deref().is_some_and(|domain| !cookie::is_domain(domain)) {
             return Err(PolicyError::Domain);
         }

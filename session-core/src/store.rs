@@ -41,7 +41,7 @@
 //!     }
 //! }
 //!
-//! #[async_trait::async_trait]
+//! #[async_trait]
 //! impl Store for Tiny {
 //!     async fn load(&self, key: &StoreKey, _: Option<&Extend>, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
 //!         Ok(self.lock().1.get(key).filter(|stored| stored.record.expires_at > now).cloned())
@@ -120,7 +120,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
+/// What `impl Store` is annotated with; here so that a store needs no dependency of its own for it.
+pub use async_trait::async_trait;
 use time::OffsetDateTime;
 
 pub use crate::error::{StoreError, StoreErrorKind};

@@ -1,0 +1,420 @@
+//! What must hold at the end of every run. Each check has a name, and says in its message what it saw.
+
+use session_core::StoreKey;
+
+use crate::explore::{Event, Touched, Trace, is_live};
+use crate::request::{Claim, End, Log, Told};
+use crate::script::{COUNTER, Change, SHARED, Script};
+
+/// `Ok(None)` if it holds; `Ok(Some(exception))` if not, for a reason that is documented; `Err` says what is wrong.
+pub type Verdict = Result<Option<&'static str>, String>;
+
+pub const DESTROYED: &str = "a destroyed session stays destroyed";
+pub const KEPT: &str = "nothing is claimed that is not kept";
+pub const NO_LOST_UPDATE: &str = "no update is lost";
+pub const COUNTED: &str = "a counter loses no count and counts nothing twice";
+pub const COOKIE: &str = "a cookie is announced only for a record that exists";
+pub const REMOVAL: &str = "a cookie is taken away only when its session has ended";
+pub const ONE_SESSION: &str = "at every moment there is the old session or the new one";
+pub const OLD_ID: &str = "an old id is dead once the new one is announced";
+pub const LATE: &str = "a late request sees nothing and gets no session of its own";
+pub const READING: &str = "reading changes no value and no version";
+pub const TOUCHING: &str = "a touch moves the expiry of a session on, and nothing else";
+pub const ISSUED: &str = "a record comes into being only under an id that was issued, and over no other";
+
+pub const CHECKS: [(&str, fn(&Trace<'_>) -> Verdict); 12] = [
+    (DESTROYED, destroyed),
+    (KEPT, kept),
+    (NO_LOST_UPDATE, no_lost_update),
+    (COUNTED, counted),
+    (COOKIE, cookie),
+    (REMOVAL, removal),
+    (ONE_SESSION, one_session),
+    (OLD_ID, old_id),
+    (LATE, late),
+    (READING, reading),
+    (TOUCHING, touching),
+    (ISSUED, issued),
+];
+
+/// Without a tombstone, a logout that has loaded the session before another request renews it finds nothing under the
+/// key it knows, and one that loads afterwards takes its cookie for a stranger's. The renewed session lives on.
+pub const LOGOUT_LOSES_TO_RENEWAL: &str = "without tombstones: a destroy that reaches the store after a renewal or regeneration does not find the new id";
+
+/// Without a tombstone, a request that comes with the old cookie cannot be told from one with a cookie that never led
+/// anywhere: if it writes, it gets a session of its own.
+pub const LATE_IS_A_STRANGER: &str =
+    "without tombstones: a late request that writes gets a new, empty session of its own";
+
+// ---- what the checks ask of a trace
+
+/// What became of the session under a key.
+enum Fate {
+    Lives(StoreKey),
+    Ended,
+}
+
+/// A record that moved: from which key to which, and by whom.
+struct Move<'t> {
+    from: &'t StoreKey,
+    to: &'t StoreKey,
+    actor: usize,
+}
+
+fn moved(event: &Event) -> Option<Move<'_>> {
+    match (event.name, event.touched.as_slice()) {
+        ("replace", [old, new]) if new.changed() => {
+            Some(Move { from: &old.key, to: &new.key, actor: event.actor })
+        }
+        _ => None,
+    }
+}
+
+fn ended<'e>(event: &'e Event, key: &StoreKey) -> Option<&'e Touched> {
+    (event.name == "delete")
+        .then(|| event.touched.iter().find(|touched| touched.key == *key && touched.changed()))
+        .flatten()
+}
+
+impl Trace<'_> {
+    fn script(&self, actor: usize) -> Script {
+        self.scripts[actor]
+    }
+
+    /// Follows a session from key to key, as long as its data go with it.
+    fn fate(&self, key: &StoreKey, after: usize) -> Fate {
+        let mut key = key;
+        for event in &self.events[after..] {
+            if let Some(step) = moved(event).filter(|step| step.from == key) {
+                if !self.script(step.actor).renews() {
+                    return Fate::Ended;
+                }
+                key = step.to;
+            }
+            if ended(event, key).is_some() {
+                return Fate::Ended;
+            }
+        }
+        Fate::Lives(key.clone())
+    }
+
+    /// Whether a key belongs to the session that all began with; and whether a login is among the moves to it.
+    fn descent(&self, key: &StoreKey) -> Option<bool> {
+        let (mut key, mut by_login) = (key, false);
+        while *key != self.setup.root {
+            let step = self.events.iter().filter_map(moved).find(|step| step.to == key)?;
+            by_login |= self.script(step.actor).logs_in();
+            key = step.from;
+        }
+        Some(by_login)
+    }
+
+    /// The write that a claim rests on, and where it stands among the calls.
+    fn ground(&self, actor: usize, claim: &Claim) -> Option<(usize, &StoreKey)> {
+        let events = self.events[..claim.after].iter().enumerate().rev();
+        events.filter(|(_, event)| event.actor == actor).find_map(|(index, event)| {
+            let last = event.touched.last()?;
+            (last.changed() && holds(last, &claim.change)).then_some((index, &last.key))
+        })
+    }
+
+    fn claims(&self) -> impl Iterator<Item = (usize, &Log, &Claim)> {
+        let logs = self.logs.iter().enumerate();
+        logs.flat_map(|(actor, log)| log.claims.iter().map(move |claim| (actor, log, claim)))
+    }
+
+    /// The first load of a request: the record it was answered with.
+    fn loaded(&self, actor: usize) -> Option<(usize, &Touched)> {
+        let mut events = self.events.iter().enumerate();
+        let (index, load) = events.find(|(_, event)| event.actor == actor && event.name == "load")?;
+        load.touched.first().map(|touched| (index, touched))
+    }
+}
+
+fn holds(touched: &Touched, change: &Change) -> bool {
+    let Some(stored) = touched.after.as_ref().filter(|stored| is_live(Some(stored))) else {
+        return false;
+    };
+    match change {
+        Change::Set { key, value } => stored.record.value::<u64>(key) == Some(*value),
+        Change::Removed { key } => stored.record.value::<u64>(key).is_none(),
+        Change::Counted => stored.record.value::<u64>(COUNTER).is_some(),
+    }
+}
+
+// ---- the checks
+
+fn destroyed(trace: &Trace<'_>) -> Verdict {
+    let mut verdict = Ok(None);
+    for (actor, log) in trace.logs.iter().enumerate() {
+        if log.destroyed.is_none() {
+            continue;
+        }
+        for (key, stored) in trace.store.entries() {
+            if !is_live(Some(stored)) || trace.descent(key) != Some(false) {
+                continue;
+            }
+            // The move that saved it was made by another request, before the destroy had its last word.
+            let last_word = trace
+                .events
+                .iter()
+                .rposition(|event| event.actor == actor && matches!(event.name, "load" | "delete"));
+            let escaped = last_word.is_some_and(|last| {
+                let before = trace.events[..last].iter().filter_map(moved);
+                before.filter(|step| step.actor != actor).any(|step| step.to == key)
+            });
+            if trace.setup.tombstones() || !escaped {
+                return Err(format!("{actor} destroyed the session, and it lives"));
+            }
+            verdict = Ok(Some(LOGOUT_LOSES_TO_RENEWAL));
+        }
+    }
+    verdict
+}
+
+fn kept(trace: &Trace<'_>) -> Verdict {
+    for (actor, _, claim) in trace.claims() {
+        let Some((index, key)) = trace.ground(actor, claim) else {
+            return Err(format!("{actor} was told that {:?} is kept, and had not written it", claim.change));
+        };
+        if let Fate::Lives(key) = trace.fate(key, index + 1)
+            && !is_live(trace.store.get(&key))
+        {
+            return Err(format!(
+                "{actor} wrote {:?}, and the session is gone though nobody ended it",
+                claim.change
+            ));
+        }
+    }
+    Ok(None)
+}
+
+fn no_lost_update(trace: &Trace<'_>) -> Verdict {
+    if !trace.setup.merges() {
+        return Ok(None);
+    }
+    for (actor, _, claim) in trace.claims() {
+        let Some((index, key)) = trace.ground(actor, claim) else { continue };
+        let Fate::Lives(key) = trace.fate(key, index + 1) else { continue };
+        let Some(stored) = trace.store.get(&key) else { continue };
+        let (key, expected) = match &claim.change {
+            Change::Set { key, value } => (key.as_str(), Some(*value)),
+            Change::Removed { key } => (*key, None),
+            Change::Counted => continue,
+        };
+        let value = stored.record.value::<u64>(key);
+        // One key, two writers: the one whose write came later stands.
+        let overwritten = key == SHARED
+            && trace.events[index + 1..].iter().any(|event| {
+                event.touched.last().is_some_and(Touched::changed)
+                    && trace.script(event.actor) == Script::WriteShared
+                    && value == Some(100 + event.actor as u64)
+            });
+        if value != expected && !overwritten {
+            return Err(format!("{actor} wrote {key} = {expected:?}, and it is {value:?}"));
+        }
+    }
+    Ok(None)
+}
+
+fn counted(trace: &Trace<'_>) -> Verdict {
+    if !trace.setup.merges() {
+        return Ok(None);
+    }
+    for (key, stored) in trace.store.entries().filter(|(_, stored)| is_live(Some(stored))) {
+        let claims = trace.claims().filter(|(actor, _, claim)| {
+            claim.change == Change::Counted
+                && trace.ground(*actor, claim).is_some_and(|(index, written)| {
+                    matches!(trace.fate(written, index + 1), Fate::Lives(home) if home == *key)
+                })
+        });
+        let least = claims.count() as u64;
+        // Of a request that was dropped, or that the store failed, nobody knows what it did.
+        let unknown: u64 = trace
+            .logs
+            .iter()
+            .filter(|log| {
+                matches!(log.end, End::Cut | End::Failed | End::Refused(session_core::Error::InDoubt))
+            })
+            .map(|log| log.script.increments() - log.claims.iter().filter(|claim| claim.change == Change::Counted).count() as u64)
+            .sum();
+        let count = stored.record.value::<u64>(COUNTER).unwrap_or(0);
+        if count < least || count > least + unknown {
+            return Err(format!("{least} were counted, {unknown} perhaps, and the counter says {count}"));
+        }
+    }
+    Ok(None)
+}
+
+fn cookie(trace: &Trace<'_>) -> Verdict {
+    for (actor, log) in trace.logs.iter().enumerate() {
+        let End::Replied(told) = &log.end else { continue };
+        let mine = || trace.events[..log.ended].iter().filter(|event| event.actor == actor);
+        if let Told::Given(key) = told {
+            // The last word of the store on this key, to this request. Whatever happened to it since was another's doing.
+            let word =
+                mine().rev().find_map(|event| event.touched.iter().find(|touched| touched.key == *key));
+            if !word.is_some_and(|touched| is_live(touched.after.as_ref())) {
+                return Err(format!(
+                    "{actor} was given a cookie of which the store had not said that it lives"
+                ));
+            }
+        }
+        let newest = mine().rev().find_map(|event| {
+            let last = event.touched.last()?;
+            (matches!(event.name, "create" | "replace") && last.changed()).then_some(&last.key)
+        });
+        if let Some(newest) = newest.filter(|_| !log.script.destroys() || log.script.parts() > 1)
+            && *told != Told::Given(newest.clone())
+        {
+            return Err(format!("{actor} made a new id and was told {told:?}"));
+        }
+    }
+    Ok(None)
+}
+
+fn removal(trace: &Trace<'_>) -> Verdict {
+    for (actor, log) in trace.logs.iter().enumerate() {
+        if log.end != End::Replied(Told::Removed) || log.script == Script::Destroy {
+            continue;
+        }
+        let mut live = vec![&trace.setup.root];
+        for event in &trace.events[..log.ended] {
+            live.extend(moved(event).map(|step| step.to));
+            live.retain(|key| ended(event, key).is_none());
+        }
+        let home = trace.loaded(actor).is_some_and(|(_, touched)| trace.descent(&touched.key).is_some());
+        let last = live.last().filter(|_| home);
+        if last.is_some_and(|key| trace.descent(key).is_some()) {
+            return Err(format!("{actor} took the cookie away, and the session lives"));
+        }
+    }
+    Ok(None)
+}
+
+fn one_session(trace: &Trace<'_>) -> Verdict {
+    // The session that all began with, under whichever of its ids, live or not after each call.
+    let mut family = vec![(&trace.setup.root, true)];
+    let mut over = false;
+    for (index, event) in trace.events.iter().enumerate() {
+        if let Some(step) = moved(event)
+            && family.iter().any(|(key, _)| *key == step.from)
+        {
+            family.push((step.to, false));
+        }
+        for touched in &event.touched {
+            if let Some((_, live)) = family.iter_mut().find(|(key, _)| **key == touched.key) {
+                over |= *live && ended(event, &touched.key).is_some();
+                *live = is_live(touched.after.as_ref());
+            }
+        }
+        let live = family.iter().filter(|(_, live)| *live).count();
+        if live != usize::from(!over) {
+            return Err(format!("after call {} of the schedule there are {live} of it", index + 1));
+        }
+    }
+    Ok(None)
+}
+
+fn old_id(trace: &Trace<'_>) -> Verdict {
+    for (actor, log) in trace.logs.iter().enumerate() {
+        let script = log.script;
+        let leaves = script.renews() || script.regenerates() || script.logs_in() || script.destroys();
+        let (true, End::Replied(told)) = (leaves, &log.end) else { continue };
+        let Some((_, touched)) = trace.loaded(actor) else { continue };
+        if is_live(trace.store.get(&touched.key)) {
+            return Err(format!("{actor} has left its old id, and it still opens the session"));
+        }
+        if *told == Told::Given(touched.key.clone()) {
+            return Err(format!("{actor} was given its old id again"));
+        }
+        if script.logs_in() && !matches!(told, Told::Given(_)) {
+            return Err(format!("{actor} logged in and was told {told:?}"));
+        }
+    }
+    Ok(None)
+}
+
+fn late(trace: &Trace<'_>) -> Verdict {
+    let mut verdict = Ok(None);
+    for (actor, log) in trace.logs.iter().enumerate() {
+        let Some((index, touched)) = trace.loaded(actor) else { continue };
+        let was_moved = trace.events[..index].iter().filter_map(moved).any(|step| *step.from == touched.key);
+        if !was_moved {
+            continue;
+        }
+        if log.saw_data == Some(true) {
+            return Err(format!("{actor} came with an old cookie and saw the session"));
+        }
+        let acceptable = match &log.end {
+            End::Replied(Told::Nothing) => log.claims.is_empty(),
+            End::Replied(Told::Removed) => log.script.destroys(),
+            End::Replied(Told::Given(_)) => log.script.logs_in() || log.script == Script::DestroyThenWrite,
+            End::Running | End::Refused(_) | End::Cut | End::Failed => true,
+        };
+        if !acceptable {
+            if trace.setup.tombstones() {
+                return Err(format!("{actor} came with an old cookie and ended as {:?}", log.end));
+            }
+            verdict = Ok(Some(LATE_IS_A_STRANGER));
+        }
+    }
+    verdict
+}
+
+fn reading(trace: &Trace<'_>) -> Verdict {
+    for event in trace.events.iter().filter(|event| trace.script(event.actor).only_reads()) {
+        for Touched { before, after, .. } in &event.touched {
+            let same = match (before, after) {
+                (None, None) => true,
+                (Some(before), Some(after)) => {
+                    before.version == after.version && before.record.payload == after.record.payload
+                }
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if !same {
+                return Err(format!("{} only read, and its {} changed the record", event.actor, event.name));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn touching(trace: &Trace<'_>) -> Verdict {
+    for event in trace.events.iter().filter(|event| matches!(event.name, "touch" | "load")) {
+        for Touched { before, after, .. } in &event.touched {
+            let (before, after) = match (before, after) {
+                (None, None) => continue,
+                (Some(before), Some(after)) => (before, after),
+                (None, Some(_)) => return Err(format!("the touch of {} revived a record", event.actor)),
+                (Some(_), None) => return Err(format!("the touch of {} removed a record", event.actor)),
+            };
+            if before.version != after.version || before.record.payload != after.record.payload {
+                return Err(format!("the touch of {} changed more than the expiry", event.actor));
+            }
+            // Of two touches that overtake each other the later stands: the expiry may fall back by as much as the call
+            // was under way, and by no more.
+            let under_way = event.at - event.asked_at;
+            if after.record.expires_at < before.record.expires_at - under_way {
+                return Err(format!("the touch of {} shortened the session's life", event.actor));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn issued(trace: &Trace<'_>) -> Verdict {
+    for event in trace.events.iter().filter(|event| matches!(event.name, "create" | "replace")) {
+        let Some(new) = event.touched.last().filter(|touched| touched.changed()) else {
+            continue;
+        };
+        if new.before.is_some() {
+            return Err(format!("{} wrote over a record", event.actor));
+        }
+        let known = trace.setup.ids.issued.len();
+        if !trace.ids.issued[known..].iter().any(|(_, key)| *key == new.key) {
+            return Err(format!("{} stored under an id that was not issued to it", event.actor));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,272 @@
+//! Every order in which the calls of some requests can reach the store, with every place at which a request can be
+//! dropped: a depth-first walk that begins each schedule anew, since a session cannot be copied.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use session_core::StoreKey;
+use session_core::store::Stored;
+use time::OffsetDateTime;
+
+use crate::checks::CHECKS;
+use crate::request::{Log, Request};
+use crate::script::Script;
+use crate::setup::{Ids, Setup, at};
+use crate::store::ModelStore;
+
+/// What happens at a scheduling point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The call is made and answered.
+    Call,
+    /// The request is dropped before its call.
+    CutBefore,
+    /// The call takes effect, and the request is dropped before the answer arrives.
+    CutAfter,
+    /// The store cannot be reached.
+    FailBefore,
+    /// The call takes effect, and the answer is lost.
+    FailAfter,
+}
+
+/// How many requests of one schedule may meet with what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Budget {
+    pub cuts: usize,
+    pub failures: usize,
+}
+
+/// A call as it was carried out.
+pub struct Event {
+    pub actor: usize,
+    pub name: &'static str,
+    pub answer: &'static str,
+    /// When the request decided on it, and when it took effect.
+    pub asked_at: OffsetDateTime,
+    pub at: OffsetDateTime,
+    pub touched: Vec<Touched>,
+}
+
+/// A record before and after a call.
+pub struct Touched {
+    pub key: StoreKey,
+    pub before: Option<Stored>,
+    pub after: Option<Stored>,
+}
+
+impl Touched {
+    pub fn changed(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// Whether there is a session, and not merely what a renewal left behind.
+pub fn is_live(stored: Option<&Stored>) -> bool {
+    stored.is_some_and(|stored| !stored.record.is_tombstone())
+}
+
+/// One run, from beginning to end.
+pub struct Trace<'a> {
+    pub setup: &'a Setup,
+    pub scripts: &'a [Script],
+    pub schedule: Vec<(usize, How)>,
+    pub events: Vec<Event>,
+    pub logs: Vec<Log>,
+    pub store: ModelStore,
+    pub ids: Ids,
+}
+
+impl Trace<'_> {
+    fn describe(&self) -> String {
+        let mut text = format!("{:?} under {:?}:", self.scripts, self.setup.mode);
+        let mut events = self.events.iter();
+        for (actor, how) in &self.schedule {
+            let event = match how {
+                How::CutBefore | How::FailBefore => None,
+                How::Call | How::CutAfter | How::FailAfter => events.next(),
+            };
+            let _ = match event {
+                Some(event) => write!(text, "\n  {actor} {} -> {}", event.name, event.answer),
+                None => write!(text, "\n  {actor}"),
+            };
+            if *how != How::Call {
+                let _ = write!(text, " ({how:?})");
+            }
+        }
+        for (actor, log) in self.logs.iter().enumerate() {
+            let _ = write!(text, "\n  {actor} ended as {:?}", log.end);
+        }
+        text
+    }
+}
+
+/// What an enumeration came to.
+#[derive(Default)]
+pub struct Report {
+    /// Sets of requests.
+    pub sets: u64,
+    pub schedules: u64,
+    /// Those of them in which a request was dropped, or the store failed.
+    pub broken_off: u64,
+    /// By check: how often it failed, and how it did first.
+    pub failures: BTreeMap<&'static str, (u64, String)>,
+    /// How often something happened that is documented as not guaranteed.
+    pub exceptions: BTreeMap<&'static str, u64>,
+}
+
+impl Report {
+    pub fn assert_clean(&self, title: &str) {
+        println!(
+            "{title}: {} sets of requests, {} schedules, {} of them broken off",
+            self.sets, self.schedules, self.broken_off
+        );
+        for (exception, times) in &self.exceptions {
+            println!("  not guaranteed, seen {times} times: {exception}");
+        }
+        let failures: Vec<_> = self
+            .failures
+            .iter()
+            .map(|(check, (times, first))| format!("{check}: broken in {times} schedules, first in\n{first}"))
+            .collect();
+        assert!(failures.is_empty(), "{title}:\n{}", failures.join("\n\n"));
+    }
+}
+
+/// The walk: which of its choices is taken at each point.
+#[derive(Default)]
+struct Walk {
+    path: Vec<(usize, usize)>,
+    depth: usize,
+}
+
+impl Walk {
+    fn choose(&mut self, of: usize) -> usize {
+        if self.depth == self.path.len() {
+            self.path.push((0, of));
+        }
+        let (chosen, width) = self.path[self.depth];
+        assert_eq!(width, of, "a schedule that is begun anew takes the same course");
+        self.depth += 1;
+        chosen
+    }
+
+    /// Goes to the next schedule; `false` after the last.
+    fn advance(&mut self) -> bool {
+        self.depth = 0;
+        while let Some((chosen, of)) = self.path.pop() {
+            if chosen + 1 < of {
+                self.path.push((chosen + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Runs every schedule of `scripts` and checks each at its end.
+pub fn explore(setup: &Setup, scripts: &[Script], budget: Budget, report: &mut Report) {
+    report.sets += 1;
+    let mut walk = Walk::default();
+    loop {
+        let trace = run(setup, scripts, budget, &mut walk);
+        report.schedules += 1;
+        report.broken_off += u64::from(trace.schedule.iter().any(|(_, how)| *how != How::Call));
+        for (name, check) in CHECKS {
+            match check(&trace) {
+                Ok(None) => {}
+                Ok(Some(exception)) => *report.exceptions.entry(exception).or_default() += 1,
+                Err(why) => {
+                    let entry = report.failures.entry(name);
+                    let first = || (0, format!("{}\n  {why}", trace.describe()));
+                    entry.or_insert_with(first).0 += 1;
+                }
+            }
+        }
+        if !walk.advance() {
+            return;
+        }
+    }
+}
+
+fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &mut Walk) -> Trace<'a> {
+    let mut store = setup.store.clone();
+    let mut ids = setup.ids.clone();
+    let mut schedule: Vec<(usize, How)> = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
+    let mut requests: Vec<_> = scripts
+        .iter()
+        .enumerate()
+        .map(|(me, script)| Request::begin(setup, *script, me, at(0), &mut ids))
+        .collect();
+    let mut options = Vec::new();
+    loop {
+        options.clear();
+        for (actor, request) in requests.iter().enumerate().filter(|(_, request)| request.is_running()) {
+            options.push((actor, How::Call));
+            // What is dropped before its call does nothing, whenever that happens; so it is tried once for each call:
+            // right after the request's own last step, or at the very beginning.
+            let own_turn = schedule.last().is_some_and(|(last, _)| *last == actor)
+                || schedule.iter().all(|(other, how)| *how == How::CutBefore && *other < actor);
+            if budget.cuts > 0 {
+                options.push((actor, How::CutAfter));
+                if own_turn {
+                    options.push((actor, How::CutBefore));
+                }
+            }
+            if budget.failures > 0 && request.is_writing() {
+                options.push((actor, How::FailBefore));
+                options.push((actor, How::FailAfter));
+            }
+        }
+        if options.is_empty() {
+            break;
+        }
+        let (actor, how) = options[walk.choose(options.len())];
+        let now = at(schedule.len() + 1);
+        schedule.push((actor, how));
+        let request = &mut requests[actor];
+        let answer = match how {
+            How::CutBefore | How::FailBefore => None,
+            How::Call | How::CutAfter | How::FailAfter => {
+                let call = request.call(now);
+                let asked_at = request.asked_at;
+                let snapshot = |store: &ModelStore| -> Vec<Option<Stored>> {
+                    call.keys().into_iter().map(|key| store.get(key).cloned()).collect()
+                };
+                let before = snapshot(&store);
+                let answer = store.answer(&call, now);
+                let after = snapshot(&store);
+                let touched = call.keys().into_iter().cloned().zip(before.into_iter().zip(after));
+                events.push(Event {
+                    actor,
+                    name: call.name(),
+                    answer: answer.name(),
+                    asked_at,
+                    at: now,
+                    touched: touched.map(|(key, (before, after))| Touched { key, before, after }).collect(),
+                });
+                Some(answer)
+            }
+        };
+        match (how, answer) {
+            (How::Call, Some(answer)) => request.answer(answer, now, events.len(), &mut ids),
+            (How::Call | How::CutBefore | How::CutAfter, _) => {
+                budget.cuts -= 1;
+                request.cut(events.len());
+            }
+            (How::FailBefore | How::FailAfter, _) => {
+                budget.failures -= 1;
+                request.fail(now, events.len(), &mut ids);
+            }
+        }
+    }
+    Trace {
+        setup,
+        scripts,
+        schedule,
+        events,
+        logs: requests.into_iter().map(|request| request.log).collect(),
+        store,
+        ids,
+    }
+}

@@ -1,0 +1,964 @@
+//! What must hold for every input: headers, records, options, times and interleavings that nobody thought of.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a test says what it expects"
+)]
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use session_core::close::{Close, Update};
+use session_core::cookie::{MAX_CANDIDATES, MAX_LIFE, Priority, SameSite};
+use session_core::open::Notice;
+use session_core::policy::{Lifetime, PolicyBuilder, Rolling, SameSitePolicy, Secure};
+use session_core::state::Use;
+use session_core::store::{Created, Deleted, Record, Replaced, Stored, Touched, Updated, Version};
+use session_core::{
+    Error, Keyring, Load, Open, Owner, Policy, Reply, RequestFacts, SessionId, State, StoreKey,
+};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+const NOW: OffsetDateTime = datetime!(2030-01-01 0:00:00.250 UTC);
+const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    // Reading cookies
+
+    #[test]
+    fn no_cookie_header_panics_and_none_that_was_not_sealed_is_looked_up(headers in headers()) {
+        for policy in policies() {
+            let open = policy.open(policy.visit(&facts(), headers.iter().map(Vec::as_slice)));
+            let Open::Ready(state) = open else { panic!("nobody signed this") };
+            prop_assert!(state.is_new());
+            prop_assert!(state.notices().len() <= MAX_CANDIDATES);
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_to_the_same_id_whatever_surrounds_it(
+        id in id(),
+        before in vec(foreign_header(), 0..4),
+        left in vec(foreign_pair(), 0..5),
+        right in vec(foreign_pair(), 0..5),
+        after in vec(foreign_header(), 0..4),
+        decoys in vec(decoy(), 0..MAX_CANDIDATES),
+        in_front in 0..MAX_CANDIDATES,
+        quoted in any::<bool>(),
+        blanks in ("[ \t]{0,3}", "[ \t]{0,3}", "[ \t]{0,3}", "[ \t]{0,3}"),
+    ) {
+        for policy in policies() {
+            let sealed = seal(&policy, &id);
+            let (name, value) = sealed.split_once('=').unwrap();
+            let value = if quoted { format!("\"{value}\"") } else { value.to_owned() };
+            let ours = format!("{}{name}{}={}{value}{}", blanks.0, blanks.1, blanks.2, blanks.3);
+            let (front, back) = decoys.split_at(in_front.min(decoys.len()));
+            let decoy = |decoy: &String| format!("{name}={decoy}");
+            let pairs: Vec<String> = left
+                .iter()
+                .cloned()
+                .chain(front.iter().map(decoy))
+                .chain([ours])
+                .chain(back.iter().map(decoy))
+                .chain(right.iter().cloned())
+                .collect();
+            let mut headers = before.clone();
+            headers.push(pairs.join(";").into_bytes());
+            headers.extend(after.iter().cloned());
+            let load = load(&policy, &headers)
+                .ok_or_else(|| TestCaseError::fail("the sealed cookie is found"))?;
+            prop_assert_eq!(load.key(), &id.key(policy.ids_at_rest()));
+        }
+    }
+
+    #[test]
+    fn no_changed_value_opens(id in id(), edit in edit()) {
+        for policy in policies() {
+            let sealed = seal(&policy, &id);
+            let (name, value) = sealed.split_once('=').unwrap();
+            let plain = percent_decode_str(value).decode_utf8().unwrap().into_owned();
+            let changed = edit.apply(&plain);
+            if changed != plain {
+                let header = format!("{name}={}", utf8_percent_encode(&changed, NON_ALPHANUMERIC));
+                prop_assert!(load(&policy, &[header.into_bytes()]).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_was_changed_on_the_wire_opens_only_if_it_still_says_the_same(id in id(), edit in edit()) {
+        for policy in policies() {
+            let sealed = seal(&policy, &id);
+            let (name, value) = sealed.split_once('=').unwrap();
+            let changed = edit.apply(value);
+            if let Some(load) = load(&policy, &[format!("{name}={changed}").into_bytes()]) {
+                prop_assert_eq!(load.key(), &id.key(policy.ids_at_rest()));
+                let said = percent_decode_str(value).decode_utf8().unwrap();
+                // The change is an escape spelled otherwise, blanks or quotes around, or a cookie more.
+                let first = changed.split(';').next().unwrap().trim_matches([' ', '\t', '"']);
+                prop_assert_eq!(percent_decode_str(first).decode_utf8().unwrap(), said);
+            }
+        }
+    }
+
+    // Writing cookies
+
+    #[test]
+    fn a_set_cookie_line_says_what_the_options_say(options in options(), id in id(), tls in any::<bool>()) {
+        let Ok(policy) = options.build().build() else { return Ok(()) };
+        let Open::Ready(mut state) =
+            policy.open(policy.visit(&RequestFacts { tls, path: &options.path, ..facts() }, []))
+        else {
+            panic!("no cookie, no lookup")
+        };
+        state.id(|| id);
+        state.insert("a", 1).unwrap();
+        let Close::Create(create) = state.close(Use::Used, NOW, &mut no_id) else { panic!("created") };
+        let expires = create.record().expires_at;
+        let Close::Done(settled) = create.resume(Created::Done(Version::from(1)), NOW, &mut no_id) else {
+            panic!("done")
+        };
+        let reply = settled.into_reply(NOW);
+        let secure = match options.secure {
+            Secure::Never => false,
+            Secure::Always => true,
+            Secure::Auto => tls,
+        };
+        if secure && !tls {
+            prop_assert_eq!(reply.set_cookie(), None);
+            return Ok(());
+        }
+        let line = reply.set_cookie().unwrap();
+        let parsed = cookie::Cookie::parse(line).unwrap();
+        prop_assert_eq!(parsed.name(), policy.cookie_name());
+        prop_assert_eq!(parsed.path(), Some(&*options.path).filter(|path| !path.is_empty()));
+        prop_assert_eq!(parsed.domain(), options.domain.as_deref().map(|domain| domain.trim_start_matches('.')));
+        prop_assert_eq!(parsed.http_only().unwrap_or(false), options.http_only);
+        prop_assert_eq!(parsed.secure().unwrap_or(false), secure);
+        prop_assert_eq!(parsed.partitioned().unwrap_or(false), options.partitioned);
+        let same_site = match options.same_site {
+            SameSitePolicy::Unset => None,
+            SameSitePolicy::Is(SameSite::Strict) => Some(cookie::SameSite::Strict),
+            SameSitePolicy::Is(SameSite::None) => Some(cookie::SameSite::None),
+            SameSitePolicy::Auto if tls => Some(cookie::SameSite::None),
+            SameSitePolicy::Is(SameSite::Lax) | SameSitePolicy::Auto => Some(cookie::SameSite::Lax),
+        };
+        prop_assert_eq!(parsed.same_site(), same_site);
+        let priority = options.priority.map(|priority| match priority {
+            Priority::Low => "Low",
+            Priority::Medium => "Medium",
+            Priority::High => "High",
+        });
+        // The crate does not know this attribute.
+        let written = line.split("; ").find_map(|part| part.strip_prefix("Priority="));
+        prop_assert_eq!(written, priority);
+        let life = match options.lifetime {
+            Lifetime::BrowserSession => None,
+            Lifetime::MaxAge(_) | Lifetime::Until(_) if options.express => Some(expires),
+            Lifetime::MaxAge(_) | Lifetime::Until(_) => Some(expires.min(NOW + MAX_LIFE)),
+        };
+        let date = life.map(|end| end.replace_nanosecond(0).unwrap());
+        prop_assert_eq!(parsed.expires_datetime(), date);
+        let seconds = life.filter(|_| !options.express).map(|end| (end - NOW).whole_seconds());
+        prop_assert_eq!(parsed.max_age().map(time::Duration::whole_seconds), seconds);
+        // A browser ends the cookie no later than the store ends the record.
+        prop_assert!(date.is_none_or(|date| date <= expires));
+    }
+
+    // Records
+
+    #[test]
+    fn what_a_record_holds_is_written_back_byte_for_byte(members in members(), at in any::<prop::sample::Index>()) {
+        for policy in policies() {
+            let cookie = r#"{ "originalMaxAge" : 60000, "httpOnly":true, "path":"/", "more":[1] }"#;
+            let mut texts: Vec<String> =
+                members.iter().map(|(key, value)| format!(" {}: {value}\n", json(key))).collect();
+            texts.insert(at.index(texts.len() + 1), format!("\"cookie\":{cookie}"));
+            let payload = format!("{{{}}}", texts.join(","));
+            let mut state = loaded(&policy, &payload);
+            prop_assert!(!state.is_new(), "{:?} refuses {}", state.notices(), payload);
+            state.insert("last", true).unwrap();
+            let written = written(state);
+            let read: Vec<(String, String)> =
+                ordered(&written).into_iter().filter(|(key, _)| key != "cookie" && key != "_session").collect();
+            // A JavaScript object lists array indices first, in their order.
+            let mut expected: Vec<(String, String)> = members.clone();
+            expected.push(("last".to_owned(), "true".to_owned()));
+            expected.sort_by_key(|(key, _)| index(key).map_or(u64::MAX, u64::from));
+            prop_assert_eq!(read, expected);
+            // Reading what was written and writing it again changes nothing but what was asked for.
+            let mut state = loaded(&policy, &written);
+            state.insert("last", false).unwrap();
+            let again = self::written(state);
+            prop_assert_eq!(again.replace("\"last\":false", "\"last\":true"), written);
+        }
+    }
+
+    #[test]
+    fn a_record_with_any_cookie_is_read_or_refused(cookie in json_value(), known in btree_map(
+        select(&["originalMaxAge", "expires", "partitioned", "priority", "secure", "httpOnly", "domain", "path", "sameSite"][..]),
+        json_value(),
+        0..9,
+    ), facts in json_value()) {
+        let known: Vec<String> = known.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let known = format!("{{{}}}", known.join(","));
+        for payload in [
+            format!(r#"{{"cookie":{cookie},"a":1}}"#),
+            format!(r#"{{"cookie":{known},"a":1}}"#),
+            format!(r#"{{"cookie":{known},"_session":{facts},"a":1}}"#),
+        ] {
+            survives(&payload)?;
+        }
+    }
+
+    #[test]
+    fn no_payload_panics(text in any::<String>(), bytes in vec(any::<u8>(), 0..200), members in members(), edits in vec(edit(), 1..4)) {
+        survives(&text)?;
+        survives(&String::from_utf8_lossy(&bytes))?;
+        let members: Vec<String> = members.iter().map(|(key, value)| format!("{}:{value}", json(key))).collect();
+        let mut payload = format!(
+            r#"{{"cookie":{{"originalMaxAge":1e3,"path":"/"}},"_session":{{"v":1,"created":1,"owner":"o"}},{}}}"#,
+            members.join(",")
+        );
+        for edit in edits {
+            payload = edit.apply(&payload);
+            survives(&payload)?;
+        }
+    }
+
+    // Time
+
+    /// TO-6: the threshold is one-sided.
+    #[test]
+    fn a_session_never_outlives_its_idle_timeout_and_ends_early_by_at_most_touch_after(
+        idle in 1_u64..100_000,
+        touch_after in prop::option::of(0.0..1.0),
+        folds in any::<bool>(),
+        rolling in select(&[Rolling::OnUse, Rolling::EveryRequest][..]),
+        gaps in vec((0.0..1.3, any::<bool>()), 1..30),
+    ) {
+        let idle = Duration::from_millis(idle);
+        let mut builder = strong().max_age(idle).rolling(rolling);
+        if let Some(share) = touch_after {
+            builder = builder.touch_after(idle.mul_f64(share));
+        }
+        let Ok(policy) = builder.build() else { return Ok(()) };
+        let slack = touch_after.map_or(idle / 10, |share| idle.mul_f64(share));
+        let mut server = Server { folds, ..Server::new(policy) };
+        let mut now = NOW;
+        let mut state = server.open(None, now);
+        state.insert("a", 1).unwrap();
+        let cookie = server.close(state, now).unwrap().set_cookie().map(value).unwrap();
+        let mut last_use = now;
+        for (share, write) in gaps {
+            now += idle.mul_f64(share);
+            let unused = now - last_use;
+            let mut state = server.open(Some(&cookie), now);
+            let alive = !state.is_new();
+            prop_assert!(!(alive && unused >= idle), "alive {unused} after its last use");
+            prop_assert!(alive || unused >= idle - slack, "ended {unused} after its last use");
+            if !alive {
+                break;
+            }
+            if write {
+                state.insert("a", now.unix_timestamp_nanos() as i64).unwrap();
+            }
+            let _ = server.close(state, now).unwrap();
+            last_use = now;
+            // Store and cookie are in step: no record lives longer than one idle timeout from now.
+            prop_assert!(server.records.values().all(|stored| stored.record.expires_at - now <= idle));
+        }
+    }
+
+    /// TO-9
+    #[test]
+    fn clocks_that_jump_and_endless_lives_never_panic(
+        times in vec(moment(), 1..8),
+        lifetime in lifetime(),
+        absolute in prop::option::of(any::<Duration>()),
+        touch_after in prop::option::of(any::<Duration>()),
+        own in prop::option::of(prop::option::of(any::<Duration>())),
+        express in any::<bool>(),
+        folds in any::<bool>(),
+    ) {
+        let mut builder = if express { preset() } else { strong() }.lifetime(lifetime).browser_session_ttl(Duration::MAX);
+        builder = absolute.into_iter().fold(builder, PolicyBuilder::absolute_timeout);
+        builder = touch_after.into_iter().fold(builder, PolicyBuilder::touch_after);
+        let Ok(policy) = builder.build() else { return Ok(()) };
+        let mut server = Server { folds, ..Server::new(policy) };
+        let mut cookie = None;
+        for (turn, now) in times.into_iter().enumerate() {
+            let mut state = server.open(cookie.as_deref(), now);
+            match turn % 5 {
+                0 => state.insert("a", turn).unwrap(),
+                1 => state.login(Owner::new("ann").unwrap(), now).unwrap(),
+                2 => state.renew().unwrap(),
+                3 => own.into_iter().for_each(|own| state.set_max_age(own, now).unwrap()),
+                _ => state.touch().unwrap(),
+            }
+            let _ = (state.expires_at(now), state.cookie(now).max_age);
+            let reply = server.close(state, now).unwrap();
+            cookie = reply.set_cookie().map(value).or(cookie);
+        }
+    }
+
+    // Parallel requests
+
+    #[test]
+    fn disjoint_changes_of_parallel_requests_give_what_they_give_one_after_the_other(
+        base in btree_map("[a-h]", 0_u32..100, 0..6),
+        first in btree_map("[abcd]", change(), 0..4),
+        second in btree_map("[efgh]", change(), 0..4),
+    ) {
+        let policy = strong().build().unwrap();
+        let base: Vec<String> = base.iter().map(|(key, value)| format!(",\"{key}\":{value}")).collect();
+        let payload = format!(r#"{{"cookie":{{"originalMaxAge":86400000,"httpOnly":true,"path":"/"}}{}}}"#, base.concat());
+
+        // One after the other
+        let mut expected = payload.clone();
+        for changes in [&first, &second] {
+            let mut state = loaded(&policy, &expected);
+            apply(&mut state, changes);
+            expected = match close(state) {
+                Close::Update(update) => update.record().payload.to_string(),
+                Close::Done(_) => expected,
+                other => panic!("written or not, not {other:?}"),
+            };
+        }
+
+        // At once: both have read the same record, and the second is told of a conflict
+        let (mut one, mut two) = (loaded(&policy, &payload), loaded(&policy, &payload));
+        apply(&mut one, &first);
+        apply(&mut two, &second);
+        let after_one = match close(one) {
+            Close::Update(update) => update.record().payload.to_string(),
+            Close::Done(_) => payload.clone(),
+            other => panic!("written or not, not {other:?}"),
+        };
+        let merged = match close(two) {
+            Close::Update(update) if after_one != payload => rebased(update, &after_one).record().payload.to_string(),
+            Close::Update(update) => update.record().payload.to_string(),
+            Close::Done(_) => after_one,
+            other => panic!("written or not, not {other:?}"),
+        };
+        prop_assert_eq!(data(&merged), data(&expected));
+    }
+
+    #[test]
+    fn a_counter_loses_no_count_however_often_its_save_is_overtaken(overtaken in vec(1_u32..50, 0..6), start in 0_u32..9) {
+        let policy = strong().build().unwrap();
+        let record = |count: u32| format!(r#"{{"cookie":{{"originalMaxAge":86400000}},"n":{count}}}"#);
+        let mut state = loaded(&policy, &record(start));
+        state.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).unwrap();
+        let Close::Update(mut update) = close(state) else { panic!("written") };
+        let mut count = start;
+        for others in overtaken {
+            count += others;
+            update = rebased(update, &record(count));
+        }
+        let data = data(&update.record().payload);
+        prop_assert_eq!(&data["n"], &(count + 1).to_string());
+    }
+}
+
+// Bounded work: what is bounded is the number of cookies that are looked at, and so of signatures and lookups.
+
+#[test]
+fn ten_thousand_cookies_of_our_name_cost_no_more_than_a_few_lookups() {
+    for policy in policies() {
+        let pairs: Vec<String> =
+            (0..10_000_u32).map(|n| seal(&policy, &SessionId::new(&format!("id{n}")).unwrap())).collect();
+        for headers in
+            [vec![pairs.join("; ")], pairs.clone(), pairs.chunks(100).map(|chunk| chunk.join(";")).collect()]
+        {
+            let headers: Vec<Vec<u8>> = headers.into_iter().map(String::into_bytes).collect();
+            let mut open = policy.open(policy.visit(&facts(), headers.iter().map(Vec::as_slice)));
+            let mut lookups = 0;
+            let state = loop {
+                match open {
+                    Open::Load(load) => {
+                        lookups += 1;
+                        open = load.resume(None, NOW);
+                    }
+                    Open::Ready(state) => break state,
+                    Open::Outside => panic!("`/` covers everything"),
+                }
+            };
+            assert_eq!(lookups, MAX_CANDIDATES);
+            assert_eq!(state.notices(), [Notice::Missed; MAX_CANDIDATES]);
+        }
+        let forged = format!("{}=s%3Aid.{}; ", policy.cookie_name(), "A".repeat(43)).repeat(10_000);
+        let Open::Ready(state) = policy.open(policy.visit(&facts(), [forged.as_bytes()])) else {
+            panic!("nobody signed this")
+        };
+        assert_eq!(state.notices(), [Notice::Rejected; MAX_CANDIDATES]);
+    }
+}
+
+#[test]
+fn large_headers_are_read_to_the_end() {
+    for policy in policies() {
+        let id = SessionId::from_entropy([7; 24]);
+        let sealed = seal(&policy, &id);
+        let thousand: String = (0..1_000).map(|n| format!("cookie{n}=value{n}; ")).collect();
+        let long = format!("other={}; ", "x".repeat(64 * 1024));
+        let long_ours = format!("{}={}; ", policy.cookie_name(), "x".repeat(64 * 1024));
+        let junk = ";= ;;\"=\"; %".repeat(6_000);
+        for front in [thousand, long, long_ours, junk] {
+            let load = load(&policy, &[format!("{front}; {sealed}").into_bytes()]).unwrap();
+            assert_eq!(load.key(), &id.key(policy.ids_at_rest()));
+        }
+    }
+}
+
+// Generators
+
+fn headers() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let fragment = prop_oneof![
+        3 => select(&["sid", "connect.sid", "=", ";", "; ", "\"", "s%3A", "s:", ".", "%", "%3", "%ff", " ", "\t", ",", "a=b"][..])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..40),
+        1 => "[A-Za-z0-9+/]{43}".prop_map(String::into_bytes),
+    ];
+    vec(vec(fragment, 0..12).prop_map(|fragments| fragments.concat()), 0..6)
+}
+
+fn id() -> impl Strategy<Value = SessionId> {
+    let text = prop_oneof![
+        2 => "[A-Za-z0-9_-]{32}",
+        1 => "[ -~]{1,64}",
+        1 => any::<String>(),
+    ];
+    text.prop_filter_map("an id", |text| SessionId::new(&text).filter(|id| id.expose().len() < 300))
+}
+
+/// A pair that is none of ours, and anything that is no pair.
+fn foreign_pair() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ \t]{0,2}[A-Za-z0-9_.%-]{1,12}=[^;]{0,20}",
+        "[ \t]{0,2}(sidx|xsid|SID|%73id|s id|connect_sid|Connect.Sid)[ ]?=[^;]{0,20}",
+        "[^;=]{0,20}",
+    ]
+    .prop_filter("of our name", |pair| !is_ours(pair))
+}
+
+fn foreign_header() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..60)
+        .prop_filter("of our name", |header| !String::from_utf8_lossy(header).split(';').any(is_ours))
+}
+
+fn is_ours(pair: &str) -> bool {
+    let name = pair.split_once('=').map(|(name, _)| name.trim());
+    matches!(name, Some("sid" | "connect.sid"))
+}
+
+/// A value that nobody signed.
+fn decoy() -> impl Strategy<Value = String> {
+    prop_oneof!["[!-:<-~]{0,20}", "s%3A[a-z]{1,8}\\.[A-Za-z0-9]{43}", "\"[a-z]{0,5}"]
+}
+
+/// One change in a text.
+#[derive(Debug, Clone)]
+struct Edit {
+    at: prop::sample::Index,
+    what: EditKind,
+}
+
+#[derive(Debug, Clone)]
+enum EditKind {
+    Put(char),
+    Replace(char),
+    Flip(u32),
+    Delete,
+    CutAfter,
+    CutBefore,
+    Double,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let what = prop_oneof![
+        any::<char>().prop_map(EditKind::Put),
+        "[A-Za-z0-9+/=._%-]".prop_map(|text| EditKind::Put(text.chars().next().unwrap())),
+        any::<char>().prop_map(EditKind::Replace),
+        "[A-Za-z0-9+/=._-]".prop_map(|text| EditKind::Replace(text.chars().next().unwrap())),
+        (0_u32..7).prop_map(EditKind::Flip),
+        Just(EditKind::Delete),
+        Just(EditKind::CutAfter),
+        Just(EditKind::CutBefore),
+        Just(EditKind::Double),
+    ];
+    (any::<prop::sample::Index>(), what).prop_map(|(at, what)| Edit { at, what })
+}
+
+impl Edit {
+    fn apply(&self, text: &str) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        if chars.is_empty() {
+            return String::new();
+        }
+        let at = self.at.index(chars.len());
+        match self.what {
+            EditKind::Put(char) => chars.insert(at, char),
+            EditKind::Replace(char) => chars[at] = char,
+            EditKind::Flip(bit) => {
+                chars[at] = char::from_u32(u32::from(chars[at]) ^ (1 << bit)).unwrap_or('\0')
+            }
+            EditKind::Delete => drop(chars.remove(at)),
+            EditKind::CutAfter => chars.truncate(at),
+            EditKind::CutBefore => drop(chars.drain(..at)),
+            EditKind::Double => chars.insert(at, chars[at]),
+        }
+        chars.into_iter().collect()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Options {
+    express: bool,
+    name: String,
+    path: String,
+    domain: Option<String>,
+    http_only: bool,
+    secure: Secure,
+    same_site: SameSitePolicy,
+    partitioned: bool,
+    priority: Option<Priority>,
+    lifetime: Lifetime,
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    let same_site = select(
+        &[
+            SameSitePolicy::Unset,
+            SameSitePolicy::Auto,
+            SameSitePolicy::Is(SameSite::Lax),
+            SameSitePolicy::Is(SameSite::Strict),
+            SameSitePolicy::Is(SameSite::None),
+        ][..],
+    );
+    let lifetime = prop_oneof![
+        Just(Lifetime::BrowserSession),
+        (1_u64..86_400_000 * 400).prop_map(|ms| Lifetime::MaxAge(Duration::from_millis(ms))),
+        (1_i64..86_400_000 * 4000).prop_map(|ms| Lifetime::Until(NOW + time::Duration::milliseconds(ms))),
+    ];
+    (
+        (any::<bool>(), "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}"),
+        // `?` and `#` end a request's path, so a cookie's path with one would cover nothing.
+        "(/([!\"$-:=>@-~][ !\"$-:=>@-~]{0,20}[!\"$-:=>@-~])?)?",
+        prop::option::of("[.]?[a-z0-9]{1,8}(-[a-z0-9]{1,3})?([.][a-zA-Z0-9]{1,8}){0,3}"),
+        any::<(bool, bool)>(),
+        select(&[Secure::Never, Secure::Always, Secure::Auto][..]),
+        same_site,
+        prop::option::of(select(&[Priority::Low, Priority::Medium, Priority::High][..])),
+        lifetime,
+    )
+        .prop_map(
+            |(
+                (express, name),
+                path,
+                domain,
+                (http_only, partitioned),
+                secure,
+                same_site,
+                priority,
+                lifetime,
+            )| {
+                Options {
+                    express,
+                    name,
+                    path,
+                    domain,
+                    http_only,
+                    secure,
+                    same_site,
+                    partitioned,
+                    priority,
+                    lifetime,
+                }
+            },
+        )
+}
+
+impl Options {
+    fn build(&self) -> PolicyBuilder {
+        let mut builder = if self.express { preset() } else { strong() };
+        builder = self.domain.iter().fold(builder, PolicyBuilder::domain);
+        builder = self.priority.into_iter().fold(builder, PolicyBuilder::priority);
+        builder
+            .name(&self.name)
+            .path(&self.path)
+            .http_only(self.http_only)
+            .secure(self.secure)
+            .same_site(self.same_site)
+            .partitioned(self.partitioned)
+            .lifetime(self.lifetime)
+    }
+}
+
+/// JSON text, spelled in all the ways in which JSON can be spelled.
+fn json_value() -> impl Strategy<Value = String> {
+    let blank = "[ \n\t\r]{0,2}";
+    let leaf = prop_oneof![
+        select(
+            &[
+                "null",
+                "true",
+                "false",
+                "-0",
+                "1E+2",
+                "1.50",
+                "\"\\u00e9\\/\"",
+                "{}",
+                "[ ]",
+                "\"\\ud83d\\ude00\""
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,10})?([eE][+-]?[0-9]{1,3})?",
+        any::<String>().prop_map(|text| json(&text)),
+        "[a-z]{0,8}".prop_map(|text| json(&text)),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            (vec(inner.clone(), 0..4), blank)
+                .prop_map(|(items, blank)| format!("[{blank}{}{blank}]", items.join(&format!("{blank},")))),
+            (vec((any::<String>(), inner), 0..4), blank).prop_map(|(members, blank)| {
+                let members: Vec<String> =
+                    members.iter().map(|(key, value)| format!("{}{blank}:{value}", json(key))).collect();
+                format!("{{{blank}{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+/// Data of a session: distinct keys, in any order.
+fn members() -> impl Strategy<Value = Vec<(String, String)>> {
+    let key = prop_oneof![
+        2 => "[a-z]{1,6}",
+        1 => "[0-9]{1,11}",
+        1 => any::<String>(),
+    ];
+    btree_map(key, json_value(), 0..8).prop_map(BTreeMap::into_iter).prop_flat_map(|members| {
+        let members: Vec<_> =
+            members.filter(|(key, _)| !matches!(key.as_str(), "cookie" | "_session" | "last")).collect();
+        Just(members).prop_shuffle()
+    })
+}
+
+fn moment() -> impl Strategy<Value = OffsetDateTime> {
+    let (first, last) = (datetime!(-9999-01-01 0:00 UTC), datetime!(9999-12-31 23:59:59 UTC));
+    prop_oneof![
+        2 => (first.unix_timestamp()..=last.unix_timestamp())
+            .prop_map(|seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap()),
+        2 => (-4_000_000_000_i64..4_000_000_000).prop_map(|ms| NOW + time::Duration::milliseconds(ms)),
+        1 => select(vec![first, last, OffsetDateTime::UNIX_EPOCH, NOW]),
+    ]
+}
+
+fn lifetime() -> impl Strategy<Value = Lifetime> {
+    prop_oneof![
+        Just(Lifetime::BrowserSession),
+        any::<Duration>().prop_map(Lifetime::MaxAge),
+        Just(Lifetime::MaxAge(Duration::MAX)),
+        (0_u64..10_000_000).prop_map(|ms| Lifetime::MaxAge(Duration::from_millis(ms))),
+        moment().prop_map(Lifetime::Until),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Insert(u32),
+    Remove,
+    Add(u32),
+    RemoveThenInsert(u32),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (0_u32..100).prop_map(Change::Insert),
+        Just(Change::Remove),
+        (0_u32..100).prop_map(Change::Add),
+        (0_u32..100).prop_map(Change::RemoveThenInsert),
+    ]
+}
+
+fn apply(state: &mut State, changes: &BTreeMap<String, Change>) {
+    for (key, change) in changes {
+        match *change {
+            Change::Insert(value) => state.insert(key, value).unwrap(),
+            Change::Remove => drop(state.remove(key).unwrap()),
+            Change::Add(more) => {
+                let _ = state.update(key, move |value: Option<u32>| value.unwrap_or(0) + more).unwrap();
+            }
+            Change::RemoveThenInsert(value) => {
+                state.remove(key).unwrap();
+                state.insert(key, value).unwrap();
+            }
+        }
+    }
+}
+
+// Requests
+
+fn facts() -> RequestFacts<'static> {
+    RequestFacts { path: "/", tls: true, ..RequestFacts::default() }
+}
+
+fn strong() -> PolicyBuilder {
+    Policy::builder(Keyring::new(SECRET))
+}
+
+fn preset() -> PolicyBuilder {
+    Policy::express_session(Keyring::new(SECRET))
+}
+
+/// The default policy and the preset: `sid` signed with a derived key, and `connect.sid` with the raw one.
+fn policies() -> [Policy; 2] {
+    [strong().build().unwrap(), preset().build().unwrap()]
+}
+
+fn no_id() -> SessionId {
+    panic!("no id is to be made")
+}
+
+/// `name=value`, as a browser sends it back.
+fn seal(policy: &Policy, id: &SessionId) -> String {
+    let Open::Ready(mut state) = policy.open(policy.visit(&facts(), [])) else { panic!("nothing to load") };
+    state.id(|| id.clone());
+    state.insert("a", 1).unwrap();
+    let Close::Create(create) = close(state) else { panic!("created") };
+    let Close::Done(settled) = create.resume(Created::Done(Version::from(1)), NOW, &mut no_id) else {
+        panic!("done")
+    };
+    value(settled.into_reply(NOW).set_cookie().unwrap())
+}
+
+/// The cookie in a `Set-Cookie` line.
+fn value(line: &str) -> String {
+    line.split("; ").next().unwrap().to_owned()
+}
+
+fn load(policy: &Policy, headers: &[Vec<u8>]) -> Option<Load> {
+    match policy.open(policy.visit(&facts(), headers.iter().map(Vec::as_slice))) {
+        Open::Load(load) => Some(load),
+        Open::Ready(_) => None,
+        Open::Outside => panic!("`/` covers everything"),
+    }
+}
+
+fn stored(payload: &str, version: u64) -> Stored {
+    let record =
+        Record { payload: payload.into(), expires_at: NOW + Duration::from_secs(86_400), owner: None };
+    Stored { record, version: Version::from(version) }
+}
+
+/// What becomes of a request whose record is `payload`.
+fn loaded(policy: &Policy, payload: &str) -> Box<State> {
+    let sealed = seal(policy, &SessionId::from_entropy([1; 24]));
+    let load = load(policy, &[sealed.into_bytes()]).unwrap();
+    match load.resume(Some(stored(payload, 1)), NOW) {
+        Open::Ready(state) => state,
+        other => panic!("there is one cookie only: {other:?}"),
+    }
+}
+
+fn close(state: Box<State>) -> Close {
+    state.close(Use::Used, NOW, &mut no_id)
+}
+
+fn written(state: Box<State>) -> String {
+    match close(state) {
+        Close::Update(update) => update.record().payload.to_string(),
+        other => panic!("a change is written, not {other:?}"),
+    }
+}
+
+/// The same update after the store said that the record is `payload` now.
+fn rebased(update: Update, payload: &str) -> Update {
+    match update.resume(Updated::Conflict(stored(payload, 2)), NOW) {
+        Close::Update(update) => {
+            assert_eq!(update.base(), Some(&Version::from(2)));
+            update
+        }
+        other => panic!("tried again, not {other:?}"),
+    }
+}
+
+/// A payload is read, or refused with a reason; what is read can be written.
+fn survives(payload: &str) -> Result<(), TestCaseError> {
+    for policy in policies() {
+        let mut state = loaded(&policy, payload);
+        if state.is_new() {
+            let refused = state.notices().iter().any(|notice| {
+                matches!(
+                    notice,
+                    Notice::Unreadable(_) | Notice::Superseded | Notice::Missed | Notice::Expired
+                )
+            });
+            prop_assert!(refused, "{:?}", state.notices());
+        } else {
+            state.insert("last", "x").unwrap();
+            let written = written(state);
+            prop_assert!(serde_json::from_str::<HashMap<String, &RawValue>>(&written).is_ok(), "{written}");
+            prop_assert!(!loaded(&policy, &written).is_new(), "{written}");
+        }
+    }
+    Ok(())
+}
+
+fn json(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+/// A canonical array index, by the words of ECMAScript: the text of an integer below 2^32 - 1.
+fn index(key: &str) -> Option<u32> {
+    key.parse().ok().filter(|index: &u32| *index != u32::MAX && index.to_string() == key)
+}
+
+/// The members of an object as texts, in their order.
+fn ordered(object: &str) -> Vec<(String, String)> {
+    struct Visit;
+    impl<'de> serde::de::Visitor<'de> for Visit {
+        type Value = Vec<(String, String)>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                members.push((key, value.get().to_owned()));
+            }
+            Ok(members)
+        }
+    }
+    struct Ordered(Vec<(String, String)>);
+    impl<'de> Deserialize<'de> for Ordered {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Visit).map(Ordered)
+        }
+    }
+    serde_json::from_str::<Ordered>(object).unwrap().0
+}
+
+fn data(payload: &str) -> BTreeMap<String, String> {
+    ordered(payload).into_iter().filter(|(key, _)| key != "cookie" && key != "_session").collect()
+}
+
+/// A server with a store that does what the contract says.
+struct Server {
+    policy: Policy,
+    records: HashMap<StoreKey, Stored>,
+    counter: Cell<u64>,
+    /// Whether the store carries out a due touch while it loads.
+    folds: bool,
+}
+
+impl Server {
+    fn new(policy: Policy) -> Self {
+        Self { policy, records: HashMap::new(), counter: Cell::new(0), folds: false }
+    }
+
+    fn version(&self) -> Version {
+        self.counter.set(self.counter.get() + 1);
+        Version::from(self.counter.get())
+    }
+
+    fn open(&mut self, cookie: Option<&str>, now: OffsetDateTime) -> Box<State> {
+        let mut open = self.policy.open(self.policy.visit(&facts(), cookie.map(str::as_bytes)));
+        loop {
+            match open {
+                Open::Ready(state) => return state,
+                Open::Outside => panic!("`/` covers everything"),
+                Open::Load(mut load) => {
+                    let extend = load.extend(now);
+                    let found = self.records.get_mut(load.key());
+                    let answer = found.map(|stored| {
+                        if let Some(extend) =
+                            extend.filter(|extend| self.folds && extend.applies_to(&stored.record, now))
+                        {
+                            stored.record.expires_at = extend.to;
+                        }
+                        stored.clone()
+                    });
+                    open = load.resume(answer, now);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, state: Box<State>, now: OffsetDateTime) -> Result<Reply, Error> {
+        let counter = Cell::new(self.counter.get() + 1_000_000);
+        let mut fresh = || {
+            counter.set(counter.get() + 1);
+            SessionId::new(&format!("id{}", counter.get())).unwrap()
+        };
+        let mut close = state.close(Use::Used, now, &mut fresh);
+        loop {
+            let version = self.version();
+            close = match close {
+                Close::Done(settled) => return Ok(settled.into_reply(now)),
+                Close::Refused(refused) => return Err(refused.error),
+                Close::Create(step) => {
+                    let stored = Stored { record: step.record().clone(), version: version.clone() };
+                    let none = self.records.insert(step.key().clone(), stored);
+                    assert!(none.is_none(), "ids are not repeated");
+                    step.resume(Created::Done(version), now, &mut fresh)
+                }
+                Close::Update(step) => {
+                    let answer = match self.records.get_mut(step.key()) {
+                        None => Updated::Missing,
+                        Some(stored) if step.base().is_some_and(|base| *base != stored.version) => {
+                            Updated::Conflict(stored.clone())
+                        }
+                        Some(stored) => {
+                            *stored = Stored { record: step.record().clone(), version: version.clone() };
+                            Updated::Done(version)
+                        }
+                    };
+                    step.resume(answer, now)
+                }
+                Close::Touch(step) => match self.records.get_mut(step.key()) {
+                    None => step.resume(Touched::Missing),
+                    Some(stored) => {
+                        stored.record.expires_at = step.expires_at();
+                        step.resume(Touched::Done)
+                    }
+                },
+                Close::Rename(step) => {
+                    let replace = step.replace();
+                    let answer = match self.records.remove(replace.old) {
+                        None => Replaced::Missing,
+                        Some(_) => {
+                            let record = replace.record.clone();
+                            self.records
+                                .insert(replace.new.clone(), Stored { record, version: version.clone() });
+                            Replaced::Done(version)
+                        }
+                    };
+                    step.resume(answer, now, &mut fresh)
+                }
+                Close::Delete(step) => {
+                    let answer = match self.records.remove(step.key()) {
+                        None => Deleted::Missing,
+                        Some(_) => Deleted::Done,
+                    };
+                    step.resume(answer)
+                }
+            };
+        }
+    }
+}
