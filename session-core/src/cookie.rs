@@ -156,7 +156,10 @@ impl Attributes {
         match life {
             CookieLife::Browser => {}
             CookieLife::Until { expires, now, max_age } => {
-                push_expires(&mut line, expires, max_age, (expires - now).whole_seconds().max(0));
+                // Rounded up: a cookie may outlive its record by part of a second, and a life of a minute says 60.
+                let left = (expires - now).whole_milliseconds();
+                let seconds = left.div_euclid(1000) + i128::from(left.rem_euclid(1000) > 0);
+                push_expires(&mut line, expires, max_age, seconds.max(0));
             }
             CookieLife::Removed { max_age } => {
                 push_expires(&mut line, OffsetDateTime::UNIX_EPOCH, max_age, 0);
@@ -177,7 +180,7 @@ impl Attributes {
     }
 }
 
-fn push_expires(line: &mut String, expires: OffsetDateTime, max_age: MaxAge, seconds: i64) {
+fn push_expires(line: &mut String, expires: OffsetDateTime, max_age: MaxAge, seconds: i128) {
     line.push_str("; Expires=");
     line.push_str(&to_http(expires));
     match max_age {

@@ -31,6 +31,7 @@ mod middleware;
 
 pub use extract::{Peek, Session, SessionError};
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
+pub use session_driver::core::StoreKey;
 pub use session_driver::core::store;
 pub use session_driver::core::{
     AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
@@ -39,3 +40,4 @@ pub use session_driver::core::{
 pub use session_driver::{
     Clock, Device, Devices, Error, ManualClock, Sessions, SessionsBuilder, SystemClock,
 };
+pub use session_driver::{Exchange, Time};

@@ -47,3 +47,5 @@ pub use session::Session;
 pub use sessions::{DEFAULT_DEADLINE, Sessions, SessionsBuilder};
 
 pub use session_core as core;
+/// A point in time, as stores and clocks tell it.
+pub use time::OffsetDateTime as Time;

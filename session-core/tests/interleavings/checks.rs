@@ -118,6 +118,12 @@ impl Trace<'_> {
         })
     }
 
+    /// Whether there was a session under this key when the store had answered so many calls.
+    fn lived(&self, key: &StoreKey, calls: usize) -> bool {
+        let mut records = self.events[..calls].iter().rev().flat_map(|event| &event.touched);
+        records.find(|touched| touched.key == *key).is_some_and(|touched| is_live(touched.after.as_ref()))
+    }
+
     fn claims(&self) -> impl Iterator<Item = (usize, &Log, &Claim)> {
         let logs = self.logs.iter().enumerate();
         logs.flat_map(|(actor, log)| log.claims.iter().map(move |claim| (actor, log, claim)))
@@ -154,14 +160,11 @@ fn destroyed(trace: &Trace<'_>) -> Verdict {
             if !is_live(Some(stored)) || trace.descent(key) != Some(false) {
                 continue;
             }
-            // The move that saved it was made by another request, before the destroy had its last word.
-            let last_word = trace
-                .events
-                .iter()
-                .rposition(|event| event.actor == actor && matches!(event.name, "load" | "delete"));
-            let escaped = last_word.is_some_and(|last| {
-                let before = trace.events[..last].iter().filter_map(moved);
-                before.filter(|step| step.actor != actor).any(|step| step.to == key)
+            // Another request moved it from the id that this one knew before the store gave this one its last word.
+            let mine = |event: &Event| event.actor == actor && matches!(event.name, "load" | "delete");
+            let escaped = trace.events.iter().rposition(mine).is_some_and(|last| {
+                let mut moves = trace.events[..last].iter().filter_map(moved);
+                moves.any(|step| *step.from == trace.setup.root && step.actor != actor)
             });
             if trace.setup.tombstones() || !escaped {
                 return Err(format!("{actor} destroyed the session, and it lives"));
@@ -236,7 +239,10 @@ fn counted(trace: &Trace<'_>) -> Verdict {
             .filter(|log| {
                 matches!(log.end, End::Cut | End::Failed | End::Refused(session_core::Error::InDoubt))
             })
-            .map(|log| log.script.increments() - log.claims.iter().filter(|claim| claim.change == Change::Counted).count() as u64)
+            .map(|log| {
+                log.script.increments()
+                    - log.claims.iter().filter(|claim| claim.change == Change::Counted).count() as u64
+            })
             .sum();
         let count = stored.record.value::<u64>(COUNTER).unwrap_or(0);
         if count < least || count > least + unknown {
@@ -264,7 +270,9 @@ fn cookie(trace: &Trace<'_>) -> Verdict {
             let last = event.touched.last()?;
             (matches!(event.name, "create" | "replace") && last.changed()).then_some(&last.key)
         });
-        if let Some(newest) = newest.filter(|_| !log.script.destroys() || log.script.parts() > 1)
+        // Who was given a new id must hear of it, unless another request ended that session before the reply.
+        if let Some(newest) = newest
+            && trace.lived(newest, log.ended)
             && *told != Told::Given(newest.clone())
         {
             return Err(format!("{actor} made a new id and was told {told:?}"));
@@ -278,14 +286,10 @@ fn removal(trace: &Trace<'_>) -> Verdict {
         if log.end != End::Replied(Told::Removed) || log.script == Script::Destroy {
             continue;
         }
-        let mut live = vec![&trace.setup.root];
-        for event in &trace.events[..log.ended] {
-            live.extend(moved(event).map(|step| step.to));
-            live.retain(|key| ended(event, key).is_none());
-        }
-        let home = trace.loaded(actor).is_some_and(|(_, touched)| trace.descent(&touched.key).is_some());
-        let last = live.last().filter(|_| home);
-        if last.is_some_and(|key| trace.descent(key).is_some()) {
+        let mut family = vec![&trace.setup.root];
+        family.extend(trace.events[..log.ended].iter().filter_map(moved).map(|step| step.to));
+        let home = trace.loaded(actor).is_some_and(|(_, touched)| touched.key == trace.setup.root);
+        if home && family.iter().any(|key| trace.descent(key).is_some() && trace.lived(key, log.ended)) {
             return Err(format!("{actor} took the cookie away, and the session lives"));
         }
     }

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::checks::CHECKS;
 use crate::request::{Log, Request};
 use crate::script::Script;
-use crate::setup::{Ids, Setup, at};
+use crate::setup::{Ids, Setup};
 use crate::store::ModelStore;
 
 /// What happens at a scheduling point.
@@ -188,6 +188,12 @@ pub fn explore(setup: &Setup, scripts: &[Script], budget: Budget, report: &mut R
     }
 }
 
+/// Runs the requests one after another, undisturbed.
+pub fn in_turn<'a>(setup: &'a Setup, scripts: &'a [Script]) -> Trace<'a> {
+    // The first choice at each point is the next call of the first request that is not over.
+    run(setup, scripts, Budget::default(), &mut Walk::default())
+}
+
 fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &mut Walk) -> Trace<'a> {
     let mut store = setup.store.clone();
     let mut ids = setup.ids.clone();
@@ -196,7 +202,7 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
     let mut requests: Vec<_> = scripts
         .iter()
         .enumerate()
-        .map(|(me, script)| Request::begin(setup, *script, me, at(0), &mut ids))
+        .map(|(me, script)| Request::begin(setup, *script, me, setup.at(0), &mut ids))
         .collect();
     let mut options = Vec::new();
     loop {
@@ -221,8 +227,9 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
         if options.is_empty() {
             break;
         }
+        assert!(schedule.len() < 50, "a request that never ends: {schedule:?}");
         let (actor, how) = options[walk.choose(options.len())];
-        let now = at(schedule.len() + 1);
+        let now = setup.at(schedule.len() + 1);
         schedule.push((actor, how));
         let request = &mut requests[actor];
         let answer = match how {

@@ -209,8 +209,8 @@ impl<'a> Request<'a> {
                 if self.part < self.log.script.parts() {
                     self.play(settled.into_state(), now, calls, ids);
                 } else {
-                    let reply = settled.into_reply(now);
-                    self.finish(End::Replied(told(reply.set_cookie(), ids)), calls);
+                    let told = told(settled.into_reply(now).set_cookie(), ids);
+                    self.finish(End::Replied(self.pass_on(told)), calls);
                     self.lag();
                 }
             }
@@ -219,6 +219,13 @@ impl<'a> Request<'a> {
                 self.lag();
             }
             close => self.task = Task::Saving(close),
+        }
+    }
+
+    fn pass_on(&self, told: Told) -> Told {
+        match (self.setup.driver, told) {
+            (Driver::TidiesUp, Told::Nothing) if self.log.saw_data == Some(false) => Told::Removed,
+            (Driver::Waits | Driver::RepliesEarly | Driver::TidiesUp, told) => told,
         }
     }
 

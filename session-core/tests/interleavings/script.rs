@@ -69,6 +69,20 @@ pub const ALL: [Script; 21] = [
     Script::StrangerWrites,
 ];
 
+/// Those that triples are made of in every run of the tests; the others differ from them in how many steps they take.
+pub const CORE: [Script; 10] = [
+    Script::Read,
+    Script::Roll,
+    Script::Write,
+    Script::WriteShared,
+    Script::Increment,
+    Script::RegenerateAndWrite,
+    Script::Renew,
+    Script::Login,
+    Script::Destroy,
+    Script::SaveThenWrite,
+];
+
 /// Which cookie a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carries {
@@ -155,9 +169,7 @@ impl Script {
             }
             (Self::Write | Self::NewcomerWrites | Self::StrangerWrites, _)
             | (Self::SaveThenWrite | Self::SaveThenRenew, 0) => set(state, format!("own-{me}"), me),
-            (Self::SaveThenWrite | Self::LoginThenWrite, 1) => {
-                set(state, format!("more-{me}"), me)
-            }
+            (Self::SaveThenWrite | Self::LoginThenWrite, 1) => set(state, format!("more-{me}"), me),
             (Self::DestroyThenWrite, 1) => {
                 state.regenerate().unwrap();
                 set(state, format!("more-{me}"), me)

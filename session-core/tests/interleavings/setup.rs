@@ -16,6 +16,8 @@ use crate::store::{Flaw, Fold, ModelStore};
 const BEFORE: OffsetDateTime = datetime!(2030-01-01 0:00 UTC);
 /// When the requests begin: a touch is due by then, after a tenth of a day.
 const START: OffsetDateTime = datetime!(2030-01-01 3:00 UTC);
+/// When they may begin in its place: no touch is due yet.
+pub const SOON: OffsetDateTime = datetime!(2030-01-01 0:01 UTC);
 
 /// The policies under which everything is enumerated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +30,14 @@ pub enum Mode {
     LastWriteWins,
 }
 
-/// How the store is asked. The second way is a mutant.
+/// How the store is asked and the reply passed on. All ways but the first are wrong; each must be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
     Waits,
     /// Hands out the reply first and lets the write run in the background.
     RepliesEarly,
+    /// Takes away every cookie that led to nothing, whatever the core says.
+    TidiesUp,
 }
 
 /// Makes ids: a counter in place of randomness, so that every run can be made again.
@@ -69,6 +73,7 @@ pub struct Setup {
     pub stranger: String,
     /// The key of the session that is there.
     pub root: StoreKey,
+    pub start: OffsetDateTime,
 }
 
 impl Setup {
@@ -90,7 +95,7 @@ impl Setup {
         let stranger = first_visit(&policy, &mut store.clone(), &mut ids);
         let cookie = first_visit(&policy, &mut store, &mut ids);
         let root = store.entries().next().unwrap().0.clone();
-        let setup = Self { mode, driver, policy, store, ids, cookie, stranger, root };
+        let setup = Self { mode, driver, policy, store, ids, cookie, stranger, root, start: START };
         // What the requests send is what the first reply told the browser, and it leads to the session.
         assert!(matches!(setup.open(Some(&setup.cookie)), Open::Load(load) if *load.key() == setup.root));
         assert!(matches!(setup.open(Some(&setup.stranger)), Open::Load(load) if *load.key() != setup.root));
@@ -103,6 +108,11 @@ impl Setup {
 
     pub fn merges(&self) -> bool {
         matches!(self.mode, Mode::Merge | Mode::NoTombstones)
+    }
+
+    /// The clock: it moves a second with each step, so that any two steps can be told apart by it.
+    pub fn at(&self, step: usize) -> OffsetDateTime {
+        self.start + Duration::from_secs(step as u64)
     }
 
     pub fn open(&self, cookie: Option<&str>) -> Open {
@@ -133,9 +143,4 @@ fn first_visit(policy: &Policy, store: &mut ModelStore, ids: &mut Ids) -> String
     let reply = settled.into_reply(BEFORE);
     let line = reply.set_cookie().unwrap();
     line.split(';').next().unwrap().to_owned()
-}
-
-/// The clock: it moves a second with each step, so that any two steps can be told apart by it.
-pub fn at(step: usize) -> OffsetDateTime {
-    START + Duration::from_secs(step as u64)
 }
