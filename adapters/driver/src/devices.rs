@@ -58,7 +58,7 @@ pub struct Device {
 
 impl Devices {
     /// `directory` is the store that `sessions` uses.
-    pub fn new(sessions: &Sessions, directory: Arc<impl Directory>) -> Self {
+    pub fn new(sessions: &Sessions, directory: Arc<dyn Directory>) -> Self {
         Self { sessions: sessions.clone(), directory }
     }
 

@@ -100,12 +100,15 @@ impl State {
         self.touch = Touching::Declined;
     }
 
-    /// When the session ends if it is not used again.
+    /// When the session ends if it is not used again, this request's own extension included.
     #[must_use]
     pub fn expires_at(&self, now: OffsetDateTime) -> OffsetDateTime {
+        let kept = self.intent == Intent::Keep
+            && self.change() == Change::None
+            && (self.extended || self.due(now, Use::Used) == Due::No);
         match &self.source {
-            Source::Loaded(loaded) => loaded.expires_at,
-            Source::Fresh | Source::Superseded { .. } => self.extended_to(now),
+            Source::Loaded(loaded) if kept => loaded.expires_at,
+            Source::Loaded(_) | Source::Fresh | Source::Superseded { .. } => self.extended_to(now),
         }
     }
 
