@@ -12,6 +12,7 @@ use session_core::state::Use;
 use session_core::store::Stored;
 use session_core::{Open, Reply, State};
 use time::OffsetDateTime;
+use tracing::{Instrument as _, debug_span};
 
 use crate::error::Error;
 use crate::log;
@@ -132,6 +133,10 @@ impl Exchange {
             Slot::Finished => return Err(Error::Finished),
             Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => {}
         }
+        self.load_once(extending).instrument(debug_span!(target: "session", "session.load")).await
+    }
+
+    async fn load_once(&self, extending: Extending) -> Result<Session, Error> {
         let _gate = self.0.gate.lock().await;
         let mut held = Held::take(&self.0);
         if let Slot::Unopened(_) = held.slot {
@@ -207,7 +212,9 @@ impl Exchange {
             Slot::Finished => return Err(Error::Finished),
         };
         let mut close = Some(save::close(&self.0.sessions, state, usage)?);
-        save::run(&self.0.sessions, &mut close).await?;
+        save::run(&self.0.sessions, &mut close)
+            .instrument(debug_span!(target: "session", "session.save"))
+            .await?;
         match close {
             Some(Close::Done(settled)) => Ok(self.reply(settled, usage)),
             Some(close) => Err(save::refusal(&close)),
@@ -233,7 +240,9 @@ impl Shared {
         let _gate = self.gate.lock().await;
         let state = self.take_open()?;
         let mut saving = Saving { shared: self, close: Some(save::close(&self.sessions, state, Use::Used)?) };
-        save::run(&self.sessions, &mut saving.close).await?;
+        save::run(&self.sessions, &mut saving.close)
+            .instrument(debug_span!(target: "session", "session.save"))
+            .await?;
         match &saving.close {
             Some(Close::Done(_)) => Ok(()),
             Some(close) => Err(save::refusal(close)),

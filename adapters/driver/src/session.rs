@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use session_core::flash::Flash;
-use session_core::{AsKey, Owner, SessionCookie, SessionId, State};
+use session_core::{AsKey, Owner, SessionId, State};
 use time::OffsetDateTime;
 
 use crate::error::Error;
 use crate::exchange::Shared;
 use crate::sessions::random_bytes;
+
+mod lifetime;
 
 /// The session of a request. Clones are the same session.
 ///
@@ -264,74 +265,6 @@ impl Session {
     /// See [`Session`].
     pub fn set_owner(&self, owner: Option<Owner>) -> Result<(), Error> {
         self.with(|state| state.set_owner(owner))
-    }
-
-    /// When the session began, if its record says so.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn created_at(&self) -> Result<Option<OffsetDateTime>, Error> {
-        self.with(|state| Ok(state.created_at()))
-    }
-
-    /// Whether the owner was authenticated at most this long ago: for pages that ask for the password again.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn authenticated_within(&self, limit: Duration) -> Result<bool, Error> {
-        let now = self.now();
-        self.with(|state| Ok(state.authenticated_at().is_some_and(|at| now - at <= limit)))
-    }
-
-    /// When the session ends if it is not used again.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn expires_at(&self) -> Result<OffsetDateTime, Error> {
-        let now = self.now();
-        self.with(|state| Ok(state.expires_at(now)))
-    }
-
-    /// This session's cookie.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn cookie(&self) -> Result<SessionCookie, Error> {
-        let now = self.now();
-        self.with(|state| Ok(state.cookie(now)))
-    }
-
-    /// Gives this session a cookie of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`session_core::Error::Cookie`] if an attribute cannot stand in a `Set-Cookie` header.
-    pub fn set_cookie(&self, cookie: SessionCookie) -> Result<(), Error> {
-        let now = self.now();
-        self.with(|state| state.set_cookie(cookie, now))
-    }
-
-    /// Gives this session an idle life of its own ("remember me"), or with `None` a cookie that ends with the browser.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn set_max_age(&self, max_age: Option<Duration>) -> Result<(), Error> {
-        let now = self.now();
-        self.with(|state| state.set_max_age(max_age, now))
-    }
-
-    /// Extends the session's life at the end of this request, whether or not it is due.
-    ///
-    /// # Errors
-    ///
-    /// See [`Session`].
-    pub fn touch(&self) -> Result<(), Error> {
-        self.with(State::touch)
     }
 
     /// Keeps a message for the next page. Messages of parallel requests are all kept.
