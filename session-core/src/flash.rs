@@ -9,12 +9,18 @@ use crate::state::State;
 const FLASH: Key<Vec<Flash>> = Key::new("_flash");
 
 /// One message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
     /// What kind of message it is, for a style sheet say: `info`, `error`.
     pub kind: String,
     /// The text. It is data, not markup: escape it when you show it.
     pub text: String,
+}
+
+impl std::fmt::Debug for Flash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Flash({}, redacted)", self.kind)
+    }
 }
 
 impl State {

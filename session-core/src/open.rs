@@ -30,7 +30,6 @@ pub struct RequestFacts<'a> {
 
 /// What the core keeps of a request until a handler asks for the session: little, and nothing is verified yet, so
 /// that a request that never asks costs next to nothing.
-#[derive(Debug)]
 #[must_use = "a visit is to be opened"]
 pub struct Visit {
     pub(crate) inside: bool,
@@ -40,6 +39,12 @@ pub struct Visit {
     pub(crate) detached: bool,
     /// Values of cookies of our name, as they are on the wire.
     candidates: Vec<String>,
+}
+
+impl std::fmt::Debug for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Visit({} cookies, redacted)", self.candidates.len())
+    }
 }
 
 /// What a request's cookies ask for.

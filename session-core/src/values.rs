@@ -6,8 +6,14 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 
 /// A session's data. Values stay the text they came as until a handler asks for them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Values(Vec<(Box<str>, Box<RawValue>)>);
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Values({} keys, redacted)", self.0.len())
+    }
+}
 
 impl Values {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
@@ -96,12 +102,17 @@ impl std::fmt::Debug for Op {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) key: Box<str>,
     /// What the record held when this request first changed the key.
     pub(crate) before: Option<Box<RawValue>>,
     pub(crate) op: Op,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Change({}: {:?})", self.key, self.op)
+    }
 }
 
 /// What a request changed in the data: enough to tell whether anything differs, and to do it again.

@@ -4,13 +4,23 @@ use super::*;
 use crate::cookie::{CookieLife, MAX_COOKIE_BYTES, MaxAge, latest_expiry};
 
 /// The header fields that a session adds to a response.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 #[must_use = "a cookie that is not sent is lost"]
 pub struct Reply {
     set_cookie: Option<String>,
     cache: CacheHeaders,
     used: bool,
     problem: Option<CookieProblem>,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply")
+            .field("set_cookie", &self.set_cookie.as_ref().map(|_| "redacted"))
+            .field("vary", &self.vary())
+            .field("problem", &self.problem)
+            .finish()
+    }
 }
 
 /// Why a cookie could not be set, though the session was saved. The client will not come back to this session.

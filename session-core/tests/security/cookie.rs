@@ -212,7 +212,7 @@ fn a_max_age_is_never_negative_and_never_empty() {
     assert!(matches!(strong().max_age(Duration::ZERO).build(), Err(PolicyError::Zero { .. })));
     let lives =
         [Some(Duration::ZERO), Some(Duration::from_nanos(1)), Some(Duration::from_millis(999)), Some(SECOND)];
-    for (own, expected) in lives.into_iter().zip(["Max-Age=0", "Max-Age=0", "Max-Age=0", "Max-Age=1"]) {
+    for (own, expected) in lives.into_iter().zip(["Max-Age=0", "Max-Age=0", "Max-Age=1", "Max-Age=1"]) {
         let mut server = Server::new(strong());
         let mut state = server.open(&[], NOW);
         state.insert("a", 1).unwrap();
