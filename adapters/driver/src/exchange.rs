@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use session_core::close::{Close, Settled};
 use session_core::open::{Load, Visit};
 use session_core::state::Use;
-use session_core::store::Stored;
+use session_core::store::{StoreErrorKind, Stored};
 use session_core::{Open, Reply, State};
 use time::OffsetDateTime;
 use tracing::{Instrument as _, debug_span};
@@ -153,7 +153,11 @@ impl Exchange {
                 extend.as_ref(),
                 now,
             ));
-            let answer = log::failure("load", answer.await)?;
+            let answer = match log::failure("load", answer.await) {
+                // One user loses one session. The record is left as it is, for somebody to look at.
+                Err(Error::Store(error)) if error.kind() == StoreErrorKind::Corrupt => None,
+                answer => answer?,
+            };
             held.resume(answer, now);
         }
         match held.slot {

@@ -140,6 +140,25 @@ async fn an_unreadable_record_is_reported_absent_and_left_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_record_that_the_store_cannot_read_is_an_absent_session_and_one_event() {
+    let (log, _guard) = listen();
+    let world = World::new(policy());
+    let cookie = world.logged_in().await;
+    world.probe.set_corrupt(true);
+    let other = world
+        .request(&cookie, |session| {
+            assert!(session.is_new()?);
+            session.insert("n", 1)
+        })
+        .await
+        .unwrap();
+    assert_ne!(other, cookie);
+    assert_eq!(log.count("store_failed"), 1);
+    world.probe.set_corrupt(false);
+    assert_eq!(world.read(&cookie, "n").await, Some(0), "it was left as it was");
+}
+
+#[tokio::test]
 async fn a_cookie_that_cannot_be_set_is_warned_of_once_with_the_reason() {
     let (log, _guard) = listen();
     let world = World::new(policy().secure(Secure::Always));

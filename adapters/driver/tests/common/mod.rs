@@ -34,6 +34,7 @@ struct Inner {
     verbs: Mutex<Vec<&'static str>>,
     down: AtomicBool,
     hanging: AtomicBool,
+    corrupt: AtomicBool,
     folding: AtomicBool,
     /// When set, a write waits for a permit before (`Some(true)`) or after it takes effect.
     gate: Mutex<Option<(Gate, Arc<Semaphore>)>>,
@@ -65,6 +66,10 @@ impl Probe {
 
     pub fn set_hanging(&self, hanging: bool) {
         self.0.hanging.store(hanging, Ordering::SeqCst);
+    }
+
+    pub fn set_corrupt(&self, corrupt: bool) {
+        self.0.corrupt.store(corrupt, Ordering::SeqCst);
     }
 
     /// Holds calls back until permits are added to the semaphore.
@@ -122,6 +127,9 @@ impl Store for Probe {
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
         self.enter("load").await?;
+        if self.0.corrupt.load(Ordering::SeqCst) {
+            return Err(StoreError::corrupt("the payload is not text"));
+        }
         let extend = extend.filter(|_| self.0.folding.load(Ordering::SeqCst));
         let answer = self.0.store.load(key, extend, now).await;
         self.pass(Gate::AfterLoads).await;
