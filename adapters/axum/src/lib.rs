@@ -41,3 +41,8 @@ pub use session_driver::{
     Clock, Device, Devices, Error, ManualClock, Sessions, SessionsBuilder, SystemClock,
 };
 pub use session_driver::{Exchange, Time};
+
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
