@@ -222,7 +222,7 @@ pub trait Store: Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError>;
 
-    /// Stores a new session; refuses to overwrite.
+    /// Stores a new session; refuses to overwrite. A record that has expired may be in the way or not.
     async fn create(
         &self,
         key: &StoreKey,
@@ -278,13 +278,15 @@ pub trait Directory: Store {
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError>;
 
-    /// Removes all sessions of an owner, except `keep` if given; answers how many.
+    /// Removes all sessions of an owner, except `keep` if given; answers how many, expired ones counted or not.
+    ///
+    /// A session that is being replaced meanwhile must not escape under its new key.
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError>;
 
     /// How many live sessions there are.
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError>;
 
-    /// At most `limit` live sessions with keys after `after`, in the order of their keys.
+    /// At most `limit` live sessions with keys after `after`, in the order of their keys' bytes.
     ///
     /// Start with `None`; go on with the last key of the page before, until a page is empty. Sessions made or ended
     /// meanwhile may or may not be seen; all others are seen once.
@@ -343,5 +345,36 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
         (**self).delete(key, base).await
+    }
+}
+
+#[async_trait]
+impl<D: Directory + ?Sized> Directory for Arc<D> {
+    async fn sessions_of(
+        &self,
+        owner: &Owner,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        (**self).sessions_of(owner, now).await
+    }
+    async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
+        (**self).revoke(owner, keep).await
+    }
+    async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
+        (**self).count(now).await
+    }
+    async fn page(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        (**self).page(after, limit, now).await
+    }
+    async fn clear(&self) -> Result<u64, StoreError> {
+        (**self).clear().await
+    }
+    async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
+        (**self).purge_expired(now, batch).await
     }
 }

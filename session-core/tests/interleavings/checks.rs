@@ -1,10 +1,8 @@
 //! What must hold at the end of every run. Each check has a name, and says in its message what it saw.
 
-use session_core::StoreKey;
-
-use crate::explore::{Event, Touched, Trace, is_live};
-use crate::request::{Claim, End, Log, Told};
+use crate::request::{End, Told};
 use crate::script::{COUNTER, Change, SHARED, Script};
+use crate::trace::{Event, Fate, Touched, Trace, ended, is_live, moved};
 
 /// `Ok(None)` if it holds; `Ok(Some(exception))` if not, for a reason that is documented; `Err` says what is wrong.
 pub type Verdict = Result<Option<&'static str>, String>;
@@ -41,114 +39,15 @@ pub const CHECKS: [(&str, fn(&Trace<'_>) -> Verdict); 12] = [
 /// key it knows, and one that loads afterwards takes its cookie for a stranger's. The renewed session lives on.
 pub const LOGOUT_LOSES_TO_RENEWAL: &str = "without tombstones: a destroy that reaches the store after a renewal or regeneration does not find the new id";
 
+/// A renewal whose answer was lost is made again, and without a tombstone it looks as if another request had ended the
+/// session. It lives on under an id that nobody was told. Nothing is revealed by it: the browser has no session.
+pub const RENEWAL_IS_LOST: &str =
+    "without tombstones: a renewal or regeneration that the store did not confirm is not found again";
+
 /// Without a tombstone, a request that comes with the old cookie cannot be told from one with a cookie that never led
 /// anywhere: if it writes, it gets a session of its own.
 pub const LATE_IS_A_STRANGER: &str =
     "without tombstones: a late request that writes gets a new, empty session of its own";
-
-// ---- what the checks ask of a trace
-
-/// What became of the session under a key.
-enum Fate {
-    Lives(StoreKey),
-    Ended,
-}
-
-/// A record that moved: from which key to which, and by whom.
-struct Move<'t> {
-    from: &'t StoreKey,
-    to: &'t StoreKey,
-    actor: usize,
-}
-
-fn moved(event: &Event) -> Option<Move<'_>> {
-    match (event.name, event.touched.as_slice()) {
-        ("replace", [old, new]) if new.changed() => {
-            Some(Move { from: &old.key, to: &new.key, actor: event.actor })
-        }
-        _ => None,
-    }
-}
-
-fn ended<'e>(event: &'e Event, key: &StoreKey) -> Option<&'e Touched> {
-    (event.name == "delete")
-        .then(|| event.touched.iter().find(|touched| touched.key == *key && touched.changed()))
-        .flatten()
-}
-
-impl Trace<'_> {
-    fn script(&self, actor: usize) -> Script {
-        self.scripts[actor]
-    }
-
-    /// Follows a session from key to key, as long as its data go with it.
-    fn fate(&self, key: &StoreKey, after: usize) -> Fate {
-        let mut key = key;
-        for event in &self.events[after..] {
-            if let Some(step) = moved(event).filter(|step| step.from == key) {
-                if !self.script(step.actor).renews() {
-                    return Fate::Ended;
-                }
-                key = step.to;
-            }
-            if ended(event, key).is_some() {
-                return Fate::Ended;
-            }
-        }
-        Fate::Lives(key.clone())
-    }
-
-    /// Whether a key belongs to the session that all began with; and whether a login is among the moves to it.
-    fn descent(&self, key: &StoreKey) -> Option<bool> {
-        let (mut key, mut by_login) = (key, false);
-        while *key != self.setup.root {
-            let step = self.events.iter().filter_map(moved).find(|step| step.to == key)?;
-            by_login |= self.script(step.actor).logs_in();
-            key = step.from;
-        }
-        Some(by_login)
-    }
-
-    /// The write that a claim rests on, and where it stands among the calls.
-    fn ground(&self, actor: usize, claim: &Claim) -> Option<(usize, &StoreKey)> {
-        let events = self.events[..claim.after].iter().enumerate().rev();
-        events.filter(|(_, event)| event.actor == actor).find_map(|(index, event)| {
-            let last = event.touched.last()?;
-            (last.changed() && holds(last, &claim.change)).then_some((index, &last.key))
-        })
-    }
-
-    /// Whether there was a session under this key when the store had answered so many calls.
-    fn lived(&self, key: &StoreKey, calls: usize) -> bool {
-        let mut records = self.events[..calls].iter().rev().flat_map(|event| &event.touched);
-        records.find(|touched| touched.key == *key).is_some_and(|touched| is_live(touched.after.as_ref()))
-    }
-
-    fn claims(&self) -> impl Iterator<Item = (usize, &Log, &Claim)> {
-        let logs = self.logs.iter().enumerate();
-        logs.flat_map(|(actor, log)| log.claims.iter().map(move |claim| (actor, log, claim)))
-    }
-
-    /// The first load of a request: the record it was answered with.
-    fn loaded(&self, actor: usize) -> Option<(usize, &Touched)> {
-        let mut events = self.events.iter().enumerate();
-        let (index, load) = events.find(|(_, event)| event.actor == actor && event.name == "load")?;
-        load.touched.first().map(|touched| (index, touched))
-    }
-}
-
-fn holds(touched: &Touched, change: &Change) -> bool {
-    let Some(stored) = touched.after.as_ref().filter(|stored| is_live(Some(stored))) else {
-        return false;
-    };
-    match change {
-        Change::Set { key, value } => stored.record.value::<u64>(key) == Some(*value),
-        Change::Removed { key } => stored.record.value::<u64>(key).is_none(),
-        Change::Counted => stored.record.value::<u64>(COUNTER).is_some(),
-    }
-}
-
-// ---- the checks
 
 fn destroyed(trace: &Trace<'_>) -> Verdict {
     let mut verdict = Ok(None);
@@ -232,16 +131,19 @@ fn counted(trace: &Trace<'_>) -> Verdict {
                 })
         });
         let least = claims.count() as u64;
-        // Of a request that was dropped, or that the store failed, nobody knows what it did.
+        // Of a request that was dropped or refused in doubt, nobody knows what it did. One that made a new session again,
+        // since it had not heard of the first, has left one that nobody holds.
+        let orphan = trace.descent(key).is_none();
         let unknown: u64 = trace
             .logs
             .iter()
-            .filter(|log| {
-                matches!(log.end, End::Cut | End::Failed | End::Refused(session_core::Error::InDoubt))
-            })
-            .map(|log| {
-                log.script.increments()
-                    - log.claims.iter().filter(|claim| claim.change == Change::Counted).count() as u64
+            .map(|log| match &log.end {
+                End::Cut | End::Failed | End::Refused(session_core::Error::InDoubt) => {
+                    let known = log.claims.iter().filter(|claim| claim.change == Change::Counted).count();
+                    log.script.increments() - known as u64
+                }
+                End::Replied(_) | End::Refused(_) if log.retried && orphan => log.script.increments(),
+                End::Running | End::Replied(_) | End::Refused(_) => 0,
             })
             .sum();
         let count = stored.record.value::<u64>(COUNTER).unwrap_or(0);
@@ -253,32 +155,38 @@ fn counted(trace: &Trace<'_>) -> Verdict {
 }
 
 fn cookie(trace: &Trace<'_>) -> Verdict {
+    let mut verdict = Ok(None);
     for (actor, log) in trace.logs.iter().enumerate() {
         let End::Replied(told) = &log.end else { continue };
-        let mine = || trace.events[..log.ended].iter().filter(|event| event.actor == actor);
         if let Told::Given(key) = told {
-            // The last word of the store on this key, to this request. Whatever happened to it since was another's doing.
-            let word =
-                mine().rev().find_map(|event| event.touched.iter().find(|touched| touched.key == *key));
-            if !word.is_some_and(|touched| is_live(touched.after.as_ref())) {
-                return Err(format!(
-                    "{actor} was given a cookie of which the store had not said that it lives"
-                ));
+            // The last word of the store on this key, to this request: whatever happened to it since was another's doing.
+            // After a failure the last word may be that the new id stands on the tombstone of the old one; then it is
+            // enough that the try that failed has made the record.
+            let mut words = trace
+                .calls(actor)
+                .filter_map(|event| event.touched.iter().find(|touched| touched.key == *key));
+            let lives = |touched: &Touched| is_live(touched.after.as_ref());
+            let sound = match log.retried {
+                true => words.any(lives),
+                false => words.next().is_some_and(lives),
+            };
+            if !sound {
+                return Err(format!("{actor} was given a cookie for what the store had not said to live"));
             }
         }
-        let newest = mine().rev().find_map(|event| {
-            let last = event.touched.last()?;
-            (matches!(event.name, "create" | "replace") && last.changed()).then_some(&last.key)
-        });
         // Who was given a new id must hear of it, unless another request ended that session before the reply.
-        if let Some(newest) = newest
+        if let Some(newest) = trace.newest(actor)
             && trace.lived(newest, log.ended)
             && *told != Told::Given(newest.clone())
         {
+            if log.retried && *told == Told::Nothing && !trace.setup.tombstones() {
+                verdict = Ok(Some(RENEWAL_IS_LOST));
+                continue;
+            }
             return Err(format!("{actor} made a new id and was told {told:?}"));
         }
     }
-    Ok(None)
+    verdict
 }
 
 fn removal(trace: &Trace<'_>) -> Verdict {
@@ -332,8 +240,8 @@ fn old_id(trace: &Trace<'_>) -> Verdict {
         if *told == Told::Given(touched.key.clone()) {
             return Err(format!("{actor} was given its old id again"));
         }
-        if script.logs_in() && !matches!(told, Told::Given(_)) {
-            return Err(format!("{actor} logged in and was told {told:?}"));
+        if script.logs_in() && trace.newest(actor).is_none() {
+            return Err(format!("{actor} logged in, and there is no session of its own"));
         }
     }
     Ok(None)

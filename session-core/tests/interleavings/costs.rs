@@ -3,11 +3,12 @@
 use session_core::Open;
 use session_core::open::Notice;
 
-use crate::explore::{Trace, in_turn};
+use crate::explore::in_turn;
 use crate::request::{End, Told};
 use crate::script::Script;
 use crate::setup::{Mode, SOON, Setup};
 use crate::store::Fold;
+use crate::trace::Trace;
 
 fn calls(setup: &Setup, script: Script) -> Vec<&'static str> {
     in_turn(setup, &[script]).events.iter().map(|event| event.name).collect()

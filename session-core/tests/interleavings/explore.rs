@@ -2,17 +2,15 @@
 //! dropped: a depth-first walk that begins each schedule anew, since a session cannot be copied.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use session_core::StoreKey;
 use session_core::store::Stored;
-use time::OffsetDateTime;
 
 use crate::checks::CHECKS;
-use crate::request::{Log, Request};
+use crate::request::Request;
 use crate::script::Script;
-use crate::setup::{Ids, Setup};
+use crate::setup::Setup;
 use crate::store::ModelStore;
+use crate::trace::{Event, Touched, Trace};
 
 /// What happens at a scheduling point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,70 +32,6 @@ pub enum How {
 pub struct Budget {
     pub cuts: usize,
     pub failures: usize,
-}
-
-/// A call as it was carried out.
-pub struct Event {
-    pub actor: usize,
-    pub name: &'static str,
-    pub answer: &'static str,
-    /// When the request decided on it, and when it took effect.
-    pub asked_at: OffsetDateTime,
-    pub at: OffsetDateTime,
-    pub touched: Vec<Touched>,
-}
-
-/// A record before and after a call.
-pub struct Touched {
-    pub key: StoreKey,
-    pub before: Option<Stored>,
-    pub after: Option<Stored>,
-}
-
-impl Touched {
-    pub fn changed(&self) -> bool {
-        self.before != self.after
-    }
-}
-
-/// Whether there is a session, and not merely what a renewal left behind.
-pub fn is_live(stored: Option<&Stored>) -> bool {
-    stored.is_some_and(|stored| !stored.record.is_tombstone())
-}
-
-/// One run, from beginning to end.
-pub struct Trace<'a> {
-    pub setup: &'a Setup,
-    pub scripts: &'a [Script],
-    pub schedule: Vec<(usize, How)>,
-    pub events: Vec<Event>,
-    pub logs: Vec<Log>,
-    pub store: ModelStore,
-    pub ids: Ids,
-}
-
-impl Trace<'_> {
-    fn describe(&self) -> String {
-        let mut text = format!("{:?} under {:?}:", self.scripts, self.setup.mode);
-        let mut events = self.events.iter();
-        for (actor, how) in &self.schedule {
-            let event = match how {
-                How::CutBefore | How::FailBefore => None,
-                How::Call | How::CutAfter | How::FailAfter => events.next(),
-            };
-            let _ = match event {
-                Some(event) => write!(text, "\n  {actor} {} -> {}", event.name, event.answer),
-                None => write!(text, "\n  {actor}"),
-            };
-            if *how != How::Call {
-                let _ = write!(text, " ({how:?})");
-            }
-        }
-        for (actor, log) in self.logs.iter().enumerate() {
-            let _ = write!(text, "\n  {actor} ended as {:?}", log.end);
-        }
-        text
-    }
 }
 
 /// What an enumeration came to.

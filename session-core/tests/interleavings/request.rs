@@ -51,6 +51,8 @@ pub struct Log {
     pub saw_data: Option<bool>,
     /// How many calls the store had answered when it was told that the session is destroyed.
     pub destroyed: Option<usize>,
+    /// The store failed once, and the handler tried again.
+    pub retried: bool,
 }
 
 enum Task {
@@ -69,7 +71,6 @@ pub struct Request<'a> {
     /// What the current part changed, until its save settles.
     unsaved: Vec<Change>,
     lagging: VecDeque<Call>,
-    retried: bool,
     pub asked_at: OffsetDateTime,
     pub log: Log,
 }
@@ -89,7 +90,6 @@ impl<'a> Request<'a> {
             task: Task::Over,
             unsaved: Vec::new(),
             lagging: VecDeque::new(),
-            retried: false,
             asked_at: now,
             log: Log {
                 script,
@@ -98,6 +98,7 @@ impl<'a> Request<'a> {
                 claims: Vec::new(),
                 saw_data: None,
                 destroyed: None,
+                retried: false,
             },
         };
         request.opened(open, now, 0, ids);
@@ -161,8 +162,8 @@ impl<'a> Request<'a> {
     pub fn fail(&mut self, now: OffsetDateTime, calls: usize, ids: &mut Ids) {
         self.asked_at = now;
         match std::mem::replace(&mut self.task, Task::Over) {
-            Task::Saving(close) if !self.retried => {
-                self.retried = true;
+            Task::Saving(close) if !self.log.retried => {
+                self.log.retried = true;
                 let state = close.abandon();
                 let close = state.close(Use::Used, now, &mut || ids.fresh(&self.setup.policy));
                 self.drive(close, now, calls, ids);

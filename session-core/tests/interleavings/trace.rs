@@ -1,0 +1,193 @@
+//! One run as it went, and what the checks ask of it.
+
+use std::fmt::Write as _;
+
+use session_core::StoreKey;
+use session_core::store::Stored;
+use time::OffsetDateTime;
+
+use crate::explore::How;
+use crate::request::{Claim, Log};
+use crate::script::{COUNTER, Change, Script};
+use crate::setup::{Ids, Setup};
+use crate::store::ModelStore;
+
+/// A call as it was carried out.
+pub struct Event {
+    pub actor: usize,
+    pub name: &'static str,
+    pub answer: &'static str,
+    /// When the request decided on it, and when it took effect.
+    pub asked_at: OffsetDateTime,
+    pub at: OffsetDateTime,
+    pub touched: Vec<Touched>,
+}
+
+/// A record before and after a call.
+pub struct Touched {
+    pub key: StoreKey,
+    pub before: Option<Stored>,
+    pub after: Option<Stored>,
+}
+
+impl Touched {
+    pub fn changed(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// Whether there is a session, and not merely what a renewal left behind.
+pub fn is_live(stored: Option<&Stored>) -> bool {
+    stored.is_some_and(|stored| !stored.record.is_tombstone())
+}
+
+/// One run, from beginning to end.
+pub struct Trace<'a> {
+    pub setup: &'a Setup,
+    pub scripts: &'a [Script],
+    pub schedule: Vec<(usize, How)>,
+    pub events: Vec<Event>,
+    pub logs: Vec<Log>,
+    pub store: ModelStore,
+    pub ids: Ids,
+}
+
+impl Trace<'_> {
+    pub fn describe(&self) -> String {
+        let mut text = format!("{:?} under {:?}:", self.scripts, self.setup.mode);
+        let mut events = self.events.iter();
+        for (actor, how) in &self.schedule {
+            let event = match how {
+                How::CutBefore | How::FailBefore => None,
+                How::Call | How::CutAfter | How::FailAfter => events.next(),
+            };
+            let _ = match event {
+                Some(event) => write!(text, "\n  {actor} {} -> {}", event.name, event.answer),
+                None => write!(text, "\n  {actor}"),
+            };
+            if *how != How::Call {
+                let _ = write!(text, " ({how:?})");
+            }
+        }
+        for (actor, log) in self.logs.iter().enumerate() {
+            let _ = write!(text, "\n  {actor} ended as {:?}", log.end);
+        }
+        text
+    }
+}
+
+/// What became of the session under a key.
+pub enum Fate {
+    Lives(StoreKey),
+    Ended,
+}
+
+/// A record that moved: from which key to which, and by whom.
+pub struct Move<'t> {
+    pub from: &'t StoreKey,
+    pub to: &'t StoreKey,
+    pub actor: usize,
+}
+
+pub fn moved(event: &Event) -> Option<Move<'_>> {
+    match (event.name, event.touched.as_slice()) {
+        ("replace", [old, new]) if new.changed() => {
+            Some(Move { from: &old.key, to: &new.key, actor: event.actor })
+        }
+        _ => None,
+    }
+}
+
+pub fn ended<'e>(event: &'e Event, key: &StoreKey) -> Option<&'e Touched> {
+    (event.name == "delete")
+        .then(|| event.touched.iter().find(|touched| touched.key == *key && touched.changed()))
+        .flatten()
+}
+
+impl Trace<'_> {
+    pub fn script(&self, actor: usize) -> Script {
+        self.scripts[actor]
+    }
+
+    /// Follows a session from key to key, as long as its data go with it.
+    pub fn fate(&self, key: &StoreKey, after: usize) -> Fate {
+        let mut key = key;
+        for event in &self.events[after..] {
+            if let Some(step) = moved(event).filter(|step| step.from == key) {
+                if !self.script(step.actor).renews() {
+                    return Fate::Ended;
+                }
+                key = step.to;
+            }
+            if ended(event, key).is_some() {
+                return Fate::Ended;
+            }
+        }
+        Fate::Lives(key.clone())
+    }
+
+    /// Whether a key belongs to the session that all began with; and whether a login is among the moves to it.
+    pub fn descent(&self, key: &StoreKey) -> Option<bool> {
+        let (mut key, mut by_login) = (key, false);
+        while *key != self.setup.root {
+            let step = self.events.iter().filter_map(moved).find(|step| step.to == key)?;
+            by_login |= self.script(step.actor).logs_in();
+            key = step.from;
+        }
+        Some(by_login)
+    }
+
+    /// The write that a claim rests on, and where it stands among the calls.
+    pub fn ground(&self, actor: usize, claim: &Claim) -> Option<(usize, &StoreKey)> {
+        let events = self.events[..claim.after].iter().enumerate().rev();
+        events.filter(|(_, event)| event.actor == actor).find_map(|(index, event)| {
+            let last = event.touched.last()?;
+            // After a failure the record may hold the change already: it was made by the try that failed, or by another.
+            let sound = last.changed() || self.logs[actor].retried;
+            (sound && holds(last, &claim.change)).then_some((index, &last.key))
+        })
+    }
+
+    /// Whether there was a session under this key when the store had answered so many calls.
+    pub fn lived(&self, key: &StoreKey, calls: usize) -> bool {
+        let mut records = self.events[..calls].iter().rev().flat_map(|event| &event.touched);
+        records.find(|touched| touched.key == *key).is_some_and(|touched| is_live(touched.after.as_ref()))
+    }
+
+    /// The calls that a request made before it ended, the last one first.
+    pub fn calls(&self, actor: usize) -> impl Iterator<Item = &Event> {
+        let log = &self.logs[actor];
+        self.events[..log.ended].iter().rev().filter(move |event| event.actor == actor)
+    }
+
+    /// The last id that a request made and stored a record under.
+    pub fn newest(&self, actor: usize) -> Option<&StoreKey> {
+        self.calls(actor).find_map(|event| {
+            let last = event.touched.last()?;
+            (matches!(event.name, "create" | "replace") && last.changed()).then_some(&last.key)
+        })
+    }
+
+    pub fn claims(&self) -> impl Iterator<Item = (usize, &Log, &Claim)> {
+        let logs = self.logs.iter().enumerate();
+        logs.flat_map(|(actor, log)| log.claims.iter().map(move |claim| (actor, log, claim)))
+    }
+
+    /// The first load of a request: the record it was answered with.
+    pub fn loaded(&self, actor: usize) -> Option<(usize, &Touched)> {
+        let mut events = self.events.iter().enumerate();
+        let (index, load) = events.find(|(_, event)| event.actor == actor && event.name == "load")?;
+        load.touched.first().map(|touched| (index, touched))
+    }
+}
+
+pub fn holds(touched: &Touched, change: &Change) -> bool {
+    let Some(stored) = touched.after.as_ref().filter(|stored| is_live(Some(stored))) else {
+        return false;
+    };
+    match change {
+        Change::Set { key, value } => stored.record.value::<u64>(key) == Some(*value),
+        Change::Removed { key } => stored.record.value::<u64>(key).is_none(),
+        Change::Counted => stored.record.value::<u64>(COUNTER).is_some(),
+    }
+}

@@ -1,0 +1,31 @@
+//! Points in time as the tables hold them. Rounded down, always: a session may end early, never late.
+
+use time::OffsetDateTime;
+
+/// Whole milliseconds since the epoch, rounded down.
+///
+/// For an expiry in whole milliseconds, `expiry > millis(now)` holds exactly when `expiry > now` does.
+pub(crate) fn millis(at: OffsetDateTime) -> i64 {
+    // Years have four digits, so this fits in 48 bits.
+    i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// The moment `ms` milliseconds after the epoch; `None` if no calendar has it.
+pub(crate) fn from_millis(ms: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_rounded_down_on_both_sides_of_the_epoch() {
+        for (nanos, ms) in [(1_999_999, 1), (2_000_000, 2), (0, 0), (-1, -1), (-1_000_000, -1)] {
+            let at = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
+            assert_eq!(millis(at), ms);
+            assert!(from_millis(ms).unwrap() <= at);
+        }
+        assert_eq!(from_millis(i64::MAX), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! Runs named cases: as tests with a command line, or for a program that wants the results.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::unavailable::Stop;
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A case that can be run, again and again.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) run: Arc<dyn Fn() -> BoxFuture<Result<(), Stop>> + Send + Sync>,
+}
+
+/// Cases of one subject.
+pub(crate) struct Suite {
+    pub(crate) subject: String,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) deadline: Duration,
+}
+
+/// How one case ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseReport {
+    /// The case's name, a sentence with underscores.
+    pub name: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The promise was kept.
+    Passed,
+    /// It was not; here is how.
+    Failed(String),
+    /// It could not be tried, since a service is not there.
+    Ignored(String),
+}
+
+/// How many cases run at a time when there is no command line to say so.
+const AT_ONCE: usize = 8;
+
+impl Suite {
+    /// Runs the cases as tests, as the command line says; ends the process if one fails.
+    pub(crate) fn run(self) {
+        let arguments = Arguments::from_args();
+        let runtime = Arc::new(runtime());
+        let deadline = self.deadline;
+        let trials = self.cases.into_iter().map(|case| {
+            let runtime = Arc::clone(&runtime);
+            let trial = Trial::ignorable_test(case.name, move || {
+                match runtime.block_on(judge((case.run)(), deadline)) {
+                    Verdict::Passed => Ok(Completion::Completed),
+                    Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
+                    Verdict::Failed(why) => Err(why.into()),
+                }
+            });
+            trial.with_kind(self.subject.clone())
+        });
+        libtest_mimic::run(&arguments, trials.collect()).exit_if_failed();
+        shut_down(runtime);
+    }
+
+    /// Runs all cases and answers how each ended, in their order.
+    pub(crate) fn report(&self) -> Vec<CaseReport> {
+        let runtime = runtime();
+        let reports = runtime.block_on(async {
+            let mut running = JoinSet::new();
+            let mut reports = Vec::with_capacity(self.cases.len());
+            for (index, case) in self.cases.iter().enumerate() {
+                if running.len() >= AT_ONCE {
+                    reports.extend(running.join_next().await);
+                }
+                let (name, run, deadline) = (case.name, Arc::clone(&case.run), self.deadline);
+                running.spawn(async move {
+                    let verdict = judge(run(), deadline).await;
+                    (index, CaseReport { name, verdict })
+                });
+            }
+            reports.extend(running.join_all().await.into_iter().map(Ok));
+            reports
+        });
+        runtime.shutdown_background();
+        // `judge` catches what a case may throw, so none of these is an error.
+        let mut reports: Vec<_> = reports.into_iter().flatten().collect();
+        reports.sort_by_key(|(index, _)| *index);
+        reports.into_iter().map(|(_, report)| report).collect()
+    }
+}
+
+#[allow(clippy::expect_used, reason = "without threads there is nothing to report to")]
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .expect("the operating system gives threads for a tokio runtime")
+}
+
+fn shut_down(runtime: Arc<Runtime>) {
+    // A case past its deadline may hold a thread for ever; the process does not wait for it.
+    if let Some(runtime) = Arc::into_inner(runtime) {
+        runtime.shutdown_background();
+    }
+}
+
+/// Runs a case in a task of its own, so that a panic or a wait without end is a failure of this case only.
+async fn judge(case: BoxFuture<Result<(), Stop>>, deadline: Duration) -> Verdict {
+    let mut task = tokio::spawn(case);
+    match tokio::time::timeout(deadline, &mut task).await {
+        Ok(Ok(Ok(()))) => Verdict::Passed,
+        Ok(Ok(Err(Stop::Failed(why)))) => Verdict::Failed(why),
+        Ok(Ok(Err(Stop::Unavailable(why)))) => Verdict::Ignored(why),
+        Ok(Err(panicked)) => Verdict::Failed(panicked.to_string()),
+        Err(_) => {
+            task.abort();
+            Verdict::Failed(format!("it did not finish within {} seconds", deadline.as_secs()))
+        }
+    }
+}
