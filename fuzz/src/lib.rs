@@ -103,7 +103,6 @@ pub fn read(policy: &Policy, payload: &str) -> Option<Box<State>> {
 /// # Panics
 ///
 /// If it demands none.
-#[must_use]
 pub fn write(state: Box<State>) -> Update {
     match state.close(Use::Used, NOW, &mut no_id) {
         Close::Update(update) => update,

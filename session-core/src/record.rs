@@ -127,11 +127,29 @@ struct CookieJson<'a> {
 }
 
 /// Node writes these as a boolean or as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Loose {
     Flag(bool),
     Word(String),
+}
+
+// Derived as an untagged enum, it would try one after the other and put an error together for each string.
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl Visitor<'_> for Visit {
+            type Value = Loose;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a boolean or a string")
+            }
+            fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
+                Ok(Loose::Flag(flag))
+            }
+            fn visit_str<E>(self, word: &str) -> Result<Loose, E> {
+                Ok(Loose::Word(word.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visit)
+    }
 }
 
 /// Takes a payload apart.

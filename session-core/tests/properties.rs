@@ -270,6 +270,7 @@ proptest! {
         state.insert("a", 1).unwrap();
         let cookie = server.close(state, now).unwrap().set_cookie().map(value).unwrap();
         let mut last_use = now;
+        let mut extended = now;
         for (share, write) in gaps {
             now += idle.mul_f64(share);
             let unused = now - last_use;
@@ -285,6 +286,12 @@ proptest! {
             }
             let _ = server.close(state, now).unwrap();
             last_use = now;
+            // A touch is made when it is due, and not before.
+            if write || now - extended >= slack {
+                extended = now;
+            }
+            let ends = server.records.values().map(|stored| stored.record.expires_at).max().unwrap();
+            prop_assert_eq!(ends, extended + idle);
             // Store and cookie are in step: no record lives longer than one idle timeout from now.
             prop_assert!(server.records.values().all(|stored| stored.record.expires_at - now <= idle));
         }

@@ -88,6 +88,18 @@ test("logging out says so once, and neither Back nor the old cookie bring the se
   }
 });
 
+test("a cookie of before the login is worthless after it", async () => {
+  await logIn(page, site);
+  await page.getByRole("link", { name: "Log out" }).click();
+  await page.getByText("You are logged out.").waitFor();
+  const before = await sessionCookie(context);
+  await logIn(page, site);
+  assert.equal((await seen(page)).user, "user1");
+  await context.addCookies([before]);
+  await page.reload();
+  assert.equal((await seen(page)).user, null);
+});
+
 test("remember me makes the cookie last for 30 days in place of one", async () => {
   await logIn(page, site);
   assert.ok(Math.abs((await daysLeft()) - 1) < 0.01);

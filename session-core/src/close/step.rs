@@ -247,6 +247,15 @@ impl Rename {
                 self.state.id = Some(fresh());
                 Self::begin(self.state, self.cookie, now, fresh)
             }
+            // An earlier, broken-off attempt of this very request may have done the work and left no trace under the old
+            // key. Rewriting what it made tells: an update brings nothing into being.
+            Replaced::Missing if self.state.in_doubt => Close::Update(Update {
+                state: self.state,
+                cookie: self.cookie,
+                key: self.new,
+                base: None,
+                record: self.record,
+            }),
             Replaced::Missing => Self::gone(self.state, self.cookie, now, fresh),
             Replaced::Conflict(stored) => match self.state.rebase(stored, now) {
                 Ok(Rebased::Merged) => Self::begin(self.state, self.cookie, now, fresh),

@@ -6,6 +6,7 @@ use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use super::{Verdict, counts, steps};
 use crate::{process, workspace};
@@ -92,24 +93,30 @@ fn major(version: &str) -> Option<u32> {
     version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
-/// Runs `npm ci` unless what is installed came from the lockfile as it is now.
+/// Runs `npm ci` unless what is installed is newer than the lockfile.
 fn install(folder: &Path, variables: &[(&'static str, OsString)]) -> Result<(), String> {
-    let lockfile = fs::read(folder.join("package-lock.json")).map_err(|error| {
-        format!(
-            "{} needs a package-lock.json ({error}); run `npm install` there",
+    let lockfile = written(&folder.join("package-lock.json"));
+    if lockfile.is_none() {
+        return Err(format!(
+            "{} needs a package-lock.json; run `npm install` there",
             workspace::relative(folder)
-        )
-    })?;
-    let installed = folder.join("node_modules/.lockfile-installed");
-    if fs::read(&installed).is_ok_and(|before| before == lockfile) {
+        ));
+    }
+    // npm writes this one last, so that an interrupted install does not look like a whole one.
+    if written(&folder.join("node_modules/.package-lock.json")) >= lockfile {
         return Ok(());
     }
     let mut command = Command::new("npm");
     command.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).envs(variables.iter().cloned());
-    if !process::stream(&mut command, |_| ())?.success() {
-        return Err("npm ci failed, see above".into());
+    if process::stream(&mut command, |_| ())?.success() {
+        Ok(())
+    } else {
+        Err("npm ci failed, see above".into())
     }
-    fs::write(&installed, lockfile).map_err(|error| format!("cannot write {}: {error}", installed.display()))
+}
+
+fn written(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|facts| facts.modified()).ok()
 }
 
 #[cfg(test)]

@@ -24,19 +24,13 @@ const FAMILIES: &[Family] = &[
         except: &[],
         several: &["sql"],
         required: &["lib.rs", "store.rs", "directory.rs"],
-        optional: &["schema.rs"],
+        optional: &["schema.rs", "builder.rs"],
         further: &[
             // The memory store is its own database: what one keeps, and how it is spread over locks.
             ("memory", "key.rs"),
             ("memory", "room.rs"),
             ("memory", "shard.rs"),
-            // What the SQL databases share.
-            ("sql", "error.rs"),
-            ("sql", "moment.rs"),
-            ("sql", "name.rs"),
-            ("sql", "purge.rs"),
-            // A database in a file is opened, not connected to.
-            ("sql/sqlite", "builder.rs"),
+            // This database is a file, which must be made and kept private.
             ("sql/sqlite", "file.rs"),
         ],
     },
@@ -62,8 +56,10 @@ fn check_family(family: &Family, sources: &[Source]) -> Vec<Finding> {
             (Some((name, part)), file) => format!("{}/{name}/src/{part}/{file}", family.folder),
             (None, file) => format!("{}/{member}/src/{file}", family.folder),
         };
-        // The crate around several siblings has only its table of contents in common with others.
-        let required = if family.several.contains(&&*member) { &["lib.rs"] } else { family.required };
+        // A crate around several siblings has its table of contents in common with others; what else lies there is
+        // what those siblings share.
+        let is_around = family.several.contains(&&*member);
+        let required = if is_around { &["lib.rs"] } else { family.required };
         for file in required {
             if !files.contains(file) {
                 let what = format!("every sibling in {} has a {file}; add it", family.folder);
@@ -71,7 +67,7 @@ fn check_family(family: &Family, sources: &[Source]) -> Vec<Finding> {
             }
         }
         for file in files {
-            let common = required.contains(&file) || family.optional.contains(&file);
+            let common = is_around || required.contains(&file) || family.optional.contains(&file);
             if !common && !family.further.contains(&(&*member, file)) {
                 let what = "its siblings have no such file; move it into one they have, or name it in \
                             xtask/src/tidy/siblings.rs with the reason";

@@ -1,6 +1,6 @@
 //! The pages: functions from what is to be shown to HTML. They know no framework and no session.
 //!
-//! Whatever comes from outside goes through [`text`], which takes the markup out of it.
+//! Whatever comes from outside goes through `text`, which takes the markup out of it.
 
 mod layout;
 mod sign_in;
