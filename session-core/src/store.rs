@@ -117,13 +117,12 @@
 //! }
 //! ```
 
-use std::sync::Arc;
-
 /// What `impl Store` is annotated with; here so that a store needs no dependency of its own for it.
 pub use async_trait::async_trait;
 use time::OffsetDateTime;
 
 mod data;
+mod shared;
 
 pub use crate::error::{StoreError, StoreErrorKind};
 use crate::id::StoreKey;
@@ -302,79 +301,4 @@ pub trait Directory: Store {
 
     /// Removes at most `batch` expired records; answers how many. Call it again while it answers `batch`.
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError>;
-}
-
-#[async_trait]
-impl<S: Store + ?Sized> Store for Arc<S> {
-    async fn load(
-        &self,
-        key: &StoreKey,
-        extend: Option<&Extend>,
-        now: OffsetDateTime,
-    ) -> Result<Option<Stored>, StoreError> {
-        (**self).load(key, extend, now).await
-    }
-    async fn create(
-        &self,
-        key: &StoreKey,
-        record: &Record,
-        now: OffsetDateTime,
-    ) -> Result<Created, StoreError> {
-        (**self).create(key, record, now).await
-    }
-    async fn update(
-        &self,
-        key: &StoreKey,
-        record: &Record,
-        base: Option<&Version>,
-        now: OffsetDateTime,
-    ) -> Result<Updated, StoreError> {
-        (**self).update(key, record, base, now).await
-    }
-    async fn touch(
-        &self,
-        key: &StoreKey,
-        expires_at: OffsetDateTime,
-        base: Option<&Version>,
-        now: OffsetDateTime,
-    ) -> Result<Touched, StoreError> {
-        (**self).touch(key, expires_at, base, now).await
-    }
-    async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
-        (**self).replace(replace, now).await
-    }
-    async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
-        (**self).delete(key, base).await
-    }
-}
-
-#[async_trait]
-impl<D: Directory + ?Sized> Directory for Arc<D> {
-    async fn sessions_of(
-        &self,
-        owner: &Owner,
-        now: OffsetDateTime,
-    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        (**self).sessions_of(owner, now).await
-    }
-    async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
-        (**self).revoke(owner, keep).await
-    }
-    async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        (**self).count(now).await
-    }
-    async fn page(
-        &self,
-        after: Option<&StoreKey>,
-        limit: usize,
-        now: OffsetDateTime,
-    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        (**self).page(after, limit, now).await
-    }
-    async fn clear(&self) -> Result<u64, StoreError> {
-        (**self).clear().await
-    }
-    async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
-        (**self).purge_expired(now, batch).await
-    }
 }

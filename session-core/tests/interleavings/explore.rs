@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::script::Script;
 use crate::setup::Setup;
 use crate::store::ModelStore;
-use crate::trace::{Event, Touched, Trace};
+use crate::trace::{Event, Touched, Trace, is_live};
 
 /// What happens at a scheduling point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +184,14 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
                     answer: answer.name(),
                     asked_at,
                     at: now,
-                    touched: touched.map(|(key, (before, after))| Touched { key, before, after }).collect(),
+                    touched: touched
+                        .map(|(key, (before, after))| Touched {
+                            key,
+                            before,
+                            lives: is_live(after.as_ref()),
+                            after,
+                        })
+                        .collect(),
                 });
                 Some(answer)
             }

@@ -28,6 +28,8 @@ pub struct Touched {
     pub key: StoreKey,
     pub before: Option<Stored>,
     pub after: Option<Stored>,
+    /// Whether there is a session after it, and not merely what a renewal left behind.
+    pub lives: bool,
 }
 
 impl Touched {
@@ -36,7 +38,7 @@ impl Touched {
     }
 }
 
-/// Whether there is a session, and not merely what a renewal left behind.
+/// Whether there is a session, and no tombstone.
 pub fn is_live(stored: Option<&Stored>) -> bool {
     stored.is_some_and(|stored| !stored.record.is_tombstone())
 }
@@ -142,8 +144,10 @@ impl Trace<'_> {
         let events = self.events[..claim.after].iter().enumerate().rev();
         events.filter(|(_, event)| event.actor == actor).find_map(|(index, event)| {
             let last = event.touched.last()?;
-            // After a failure the record may hold the change already: it was made by the try that failed, or by another.
-            let sound = last.changed() || self.logs[actor].retried;
+            // What another has removed already is removed; and after a failure the record may hold the change of the try
+            // that failed.
+            let removal = matches!(claim.change, Change::Removed { .. });
+            let sound = last.changed() || removal || self.logs[actor].retried;
             (sound && holds(last, &claim.change)).then_some((index, &last.key))
         })
     }
@@ -151,7 +155,7 @@ impl Trace<'_> {
     /// Whether there was a session under this key when the store had answered so many calls.
     pub fn lived(&self, key: &StoreKey, calls: usize) -> bool {
         let mut records = self.events[..calls].iter().rev().flat_map(|event| &event.touched);
-        records.find(|touched| touched.key == *key).is_some_and(|touched| is_live(touched.after.as_ref()))
+        records.find(|touched| touched.key == *key).is_some_and(|touched| touched.lives)
     }
 
     /// The calls that a request made before it ended, the last one first.
@@ -181,13 +185,21 @@ impl Trace<'_> {
     }
 }
 
+/// The value of a key, found in the text: all values of these sessions are numbers, and reading whole records over and
+/// over would take most of the time.
+pub fn number(stored: &Stored, key: &str) -> Option<u64> {
+    let (_, rest) = stored.record.payload.split_once(&format!("\"{key}\":"))?;
+    let end = rest.find(|other: char| !other.is_ascii_digit())?;
+    Some(rest[..end].parse().expect("a number"))
+}
+
 pub fn holds(touched: &Touched, change: &Change) -> bool {
-    let Some(stored) = touched.after.as_ref().filter(|stored| is_live(Some(stored))) else {
+    let Some(stored) = touched.after.as_ref().filter(|_| touched.lives) else {
         return false;
     };
     match change {
-        Change::Set { key, value } => stored.record.value::<u64>(key) == Some(*value),
-        Change::Removed { key } => stored.record.value::<u64>(key).is_none(),
-        Change::Counted => stored.record.value::<u64>(COUNTER).is_some(),
+        Change::Set { key, value } => number(stored, key) == Some(*value),
+        Change::Removed { key } => number(stored, key).is_none(),
+        Change::Counted => number(stored, COUNTER).is_some(),
     }
 }
