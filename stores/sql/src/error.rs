@@ -9,6 +9,10 @@ use session_core::store::StoreError;
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(error) => from_database(&*error),
+        // Also what a certificate that is not accepted is reported as.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            StoreError::unavailable("the server's certificate or answer is not accepted")
+        }
         sqlx::Error::Io(error) => StoreError::unavailable(error.kind().to_string()),
         sqlx::Error::Tls(_) => StoreError::unavailable("no TLS connection could be made"),
         sqlx::Error::PoolTimedOut => StoreError::unavailable("no connection became free in time"),
@@ -44,6 +48,14 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
         return from_sqlite(error.code().and_then(|code| code.parse().ok()).unwrap_or(1));
     }
+    #[cfg(feature = "postgres")]
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return from_postgres(error.code().as_deref().unwrap_or("XX000"));
+    }
+    #[cfg(feature = "mysql")]
+    if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return from_mysql(error.number());
+    }
     StoreError::refused("the database reported an error")
 }
 
@@ -63,4 +75,58 @@ fn from_sqlite(code: i32) -> StoreError {
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// By [SQLSTATE](https://www.postgresql.org/docs/current/errcodes-appendix.html), of which PostgreSQL sends five
+/// letters and digits.
+#[cfg(feature = "postgres")]
+fn from_postgres(state: &str) -> StoreError {
+    // Connection (08), rolled back (40), resources (53), stopped or shutting down (57), lock not available (55P03).
+    let passing = ["08", "40", "53", "57", "55P03"];
+    if passing.iter().any(|class| state.starts_with(class)) {
+        StoreError::unavailable(format!("SQLSTATE {state}"))
+    } else {
+        StoreError::refused(format!("SQLSTATE {state}"))
+    }
+}
+
+/// A column does not hold what this crate puts there, for code that speaks the client library's errors.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn not_a_session() -> sqlx::Error {
+    sqlx::Error::Decode("not a session's column".into())
+}
+
+/// By [error number](https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html).
+#[cfg(feature = "mysql")]
+fn from_mysql(number: u16) -> StoreError {
+    match number {
+        // Too many connections (1040, 1203, 1226), out of memory (1037, 1038, 1041), shutting down (1053, 1077, 1079),
+        // locked too long, deadlock (1205, 1213), broken off (1152, 1158 to 1161, 1184, 1317, 1927, 1969, 3024).
+        1037
+        | 1038
+        | 1040
+        | 1041
+        | 1053
+        | 1077
+        | 1079
+        | 1152
+        | 1158..=1161
+        | 1184
+        | 1203
+        | 1205
+        | 1213
+        | 1226
+        | 1317
+        | 1927
+        | 1969
+        | 3024 => StoreError::unavailable(format!("MySQL error {number}")),
+        _ => StoreError::refused(format!("MySQL error {number}")),
+    }
+}
+
+/// The server's error number, if the error is the server's.
+#[cfg(feature = "mysql")]
+pub(crate) fn mysql_number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?;
+    Some(error.number())
 }

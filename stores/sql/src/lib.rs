@@ -2,7 +2,11 @@
 //!
 //! | database | feature | store | table |
 //! | --- | --- | --- | --- |
-//! | SQLite | `sqlite` (default) | [`SqliteStore`] | its own, see [`sqlite`] |
+//! | SQLite | `sqlite` (default) | `SqliteStore` | its own |
+//! | PostgreSQL | `postgres` | `PostgresStore` | that of Node's connect-pg-simple |
+//! | MySQL, MariaDB | `mysql` | `MysqlStore` | that of Node's express-mysql-session |
+//!
+//! The feature `tls` is for connections to PostgreSQL and MySQL that leave the machine.
 //!
 //! Each implements [`Store`](session_core::store::Store) and [`Directory`](session_core::store::Directory), and makes its
 //! table when it connects. The pages of the modules say what each promises, what not, and what to tune.
@@ -30,15 +34,30 @@
 //! # Errors
 //!
 //! A [`StoreError`](session_core::store::StoreError) of this crate holds fixed words and a code of the database (an
-//! SQLite result code), never a statement, a value, a file name or a URL.
+//! SQLite result code, an SQLSTATE, a MySQL error number), never a statement, a value, a file name or a URL.
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!("this crate is for databases: choose one or more of its features sqlite, postgres and mysql");
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod digest;
 mod error;
 mod moment;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod name;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod purge;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+#[cfg(feature = "mysql")]
+pub use mysql::MysqlStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use purge::PurgeTask;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

@@ -1,4 +1,7 @@
 //! Every promise of a session store, for each database of this crate.
+//!
+//! PostgreSQL is tried at `POSTGRES_URL`, MySQL or MariaDB at `MYSQL_URL`, each in tables of its own that are removed
+//! again; where the variable is not set, the cases are reported as ignored.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 fn main() {
@@ -7,8 +10,21 @@ fn main() {
         let folder = tempfile::tempdir().unwrap();
         sqlite::suite(folder.path()).run();
     }
+    #[cfg(feature = "postgres")]
+    {
+        let schema = format!("conformance_{:016x}", rand::random::<u64>());
+        postgres::suite(&schema).run();
+        postgres::remove(&schema);
+    }
+    #[cfg(feature = "mysql")]
+    {
+        let prefix = format!("conformance_{:016x}", rand::random::<u64>());
+        mysql::suite(&prefix).run();
+        mysql::remove(&prefix);
+    }
 }
 
+#[allow(dead_code, reason = "not used without any database")]
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 #[cfg(feature = "sqlite")]
@@ -30,5 +46,93 @@ mod sqlite {
             async { Ok::<_, Broken>(SqliteStore::open(file).await?) }
         };
         session_conformance::directory(make).named("sqlite")
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use session_conformance::{StoreSuite, Unavailable};
+    use session_store_sql::PostgresStore;
+    use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+    use super::Broken;
+
+    /// A new table for each case, in one schema.
+    pub(super) fn suite(schema: &str) -> StoreSuite {
+        let schema = schema.to_owned();
+        let count = AtomicU32::new(0);
+        let make = move || {
+            let schema = schema.clone();
+            let table = format!("session_{}", count.fetch_add(1, Ordering::Relaxed));
+            async move {
+                let url = url()?;
+                let mut connection = PgConnection::connect(&url).await?;
+                // Of two that try at once, one is told of a duplicate key.
+                let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+                let _ = sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await;
+                connection.close().await?;
+                let builder = PostgresStore::builder().schema(schema).table(table);
+                Ok::<_, Broken>(builder.connect(&url).await?)
+            }
+        };
+        session_conformance::directory(make).named("postgres")
+    }
+
+    pub(super) fn remove(schema: &str) {
+        let Ok(url) = url() else { return };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let Ok(mut connection) = PgConnection::connect(&url).await else { return };
+            let drop = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+        });
+    }
+
+    fn url() -> Result<String, Unavailable> {
+        std::env::var("POSTGRES_URL").map_err(|_| Unavailable::new("set POSTGRES_URL to run this"))
+    }
+}
+
+#[cfg(feature = "mysql")]
+mod mysql {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use session_conformance::{StoreSuite, Unavailable};
+    use session_store_sql::MysqlStore;
+    use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
+
+    use super::Broken;
+
+    /// A new table for each case.
+    pub(super) fn suite(prefix: &str) -> StoreSuite {
+        let prefix = prefix.to_owned();
+        let count = AtomicU32::new(0);
+        let make = move || {
+            let table = format!("{prefix}_{}", count.fetch_add(1, Ordering::Relaxed));
+            async move { Ok::<_, Broken>(MysqlStore::builder().table(table).connect(&url()?).await?) }
+        };
+        session_conformance::directory(make).named("mysql").expiry_precision(Duration::from_secs(1))
+    }
+
+    pub(super) fn remove(prefix: &str) {
+        let Ok(url) = url() else { return };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let Ok(mut connection) = MySqlConnection::connect(&url).await else { return };
+            let tables =
+                sqlx::query("SELECT table_name FROM information_schema.tables WHERE table_name LIKE ?");
+            let tables = tables.bind(format!("{prefix}%")).fetch_all(&mut connection).await.unwrap();
+            for table in tables {
+                let drop = format!("DROP TABLE `{}`", table.get::<String, _>(0));
+                sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+            }
+        });
+    }
+
+    fn url() -> Result<String, Unavailable> {
+        std::env::var("MYSQL_URL").map_err(|_| Unavailable::new("set MYSQL_URL to run this"))
     }
 }

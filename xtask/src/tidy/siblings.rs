@@ -24,12 +24,15 @@ const FAMILIES: &[Family] = &[
         except: &[],
         several: &["sql"],
         required: &["lib.rs", "store.rs", "directory.rs"],
-        optional: &["schema.rs", "builder.rs"],
+        optional: &["schema.rs", "builder.rs", "error.rs", "moment.rs", "name.rs"],
         further: &[
             // The memory store is its own database: what one keeps, and how it is spread over locks.
             ("memory", "key.rs"),
             ("memory", "room.rs"),
             ("memory", "shard.rs"),
+            // Each verb is a script there, and a script is told what SQL finds in columns.
+            ("redis", "payload.rs"),
+            ("redis", "script.rs"),
             // This database is a file, which must be made and kept private.
             ("sql/sqlite", "file.rs"),
         ],

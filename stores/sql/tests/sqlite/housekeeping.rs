@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use session_core::store::{Directory as _};
+use session_core::store::Directory as _;
 use time::OffsetDateTime;
 
 use super::{Place, run};

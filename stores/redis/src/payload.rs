@@ -1,0 +1,100 @@
+//! What this store has to know of a payload: its version, and whose session it is.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use redis::Value;
+use serde::Deserialize;
+use session_core::store::{Owner, Record, StoreError, Stored, Version};
+use sha1::{Digest as _, Sha1};
+
+use crate::error::{unexpected, unreadable};
+use crate::moment::from_expiry;
+
+/// The SHA-1 of the payload in hexadecimal digits, as `redis.sha1hex` gives it.
+///
+/// So a writer that knows nothing of versions changes the version too.
+pub(crate) fn version(payload: &str) -> Version {
+    let mut digits = String::with_capacity(40);
+    for byte in Sha1::digest(payload.as_bytes()) {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    Version::from(digits.as_str())
+}
+
+/// A base as the scripts take it: nothing for none, and what no payload hashes to for one of another store.
+pub(crate) fn base(version: Option<&Version>) -> &str {
+    version.map_or("", |version| version.text().filter(|text| !text.is_empty()).unwrap_or("-"))
+}
+
+/// The owner that a payload names.
+pub(crate) fn owner_of(payload: &str) -> Option<Owner> {
+    #[derive(Deserialize)]
+    struct Outer<'a> {
+        #[serde(rename = "_session", borrow)]
+        facts: Facts<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Facts<'a> {
+        #[serde(borrow)]
+        owner: Cow<'a, str>,
+    }
+    // Most sessions have no owner, and this is much faster than reading JSON.
+    if !payload.contains("\"_session\"") {
+        return None;
+    }
+    serde_json::from_str(payload).ok().and_then(|Outer { facts }| Owner::new(&facts.owner))
+}
+
+/// A record's owner is read back from its payload, so it must be there.
+pub(crate) fn names_its_owner(record: &Record) -> Result<(), StoreError> {
+    if owner_of(&record.payload) == record.owner {
+        Ok(())
+    } else {
+        Err(StoreError::refused("the payload's `_session.owner` is not the record's owner"))
+    }
+}
+
+/// A record as the scripts answer it: payload and expiry.
+pub(crate) fn stored(payload: Value, ends: &Value) -> Result<Stored, StoreError> {
+    let (Value::BulkString(payload), Value::Int(ends)) = (payload, ends) else {
+        return Err(unexpected());
+    };
+    let payload = String::from_utf8(payload).map_err(|_| unreadable())?;
+    let (version, owner) = (version(&payload), owner_of(&payload));
+    let record = Record { payload: payload.into(), expires_at: from_expiry(*ends), owner };
+    Ok(Stored { record, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_the_sha1_of_the_payload() {
+        assert_eq!(version("abc").text(), Some("a9993e364706816aba3e25717850c26c9cd0d89d"));
+        assert_eq!(base(Some(&version("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(base(None), "");
+        for foreign in [Version::unknown(), Version::from(7), Version::from("")] {
+            assert_eq!(base(Some(&foreign)), "-");
+        }
+    }
+
+    #[test]
+    fn the_owner_is_the_one_in_the_facts_only() {
+        let owner = |payload| owner_of(payload).map(|owner| owner.as_str().to_owned());
+        let named = r#"{"cookie":{},"a":[{"b":"\ud800"}],"_session":{"v":1,"owner":"a\"b"}}"#;
+        assert_eq!(owner(named).as_deref(), Some("a\"b"));
+        for payload in [
+            r#"{"cookie":{},"owner":"x"}"#,
+            r#"{"cookie":{},"a":{"_session":{"owner":"x"}}}"#,
+            r#"{"cookie":{},"_session":{"v":1}}"#,
+            r#"{"cookie":{},"_session":{"v":1,"owner":""}}"#,
+            r#"{"cookie":{},"_session":{"v":1,"owner":7}}"#,
+            r#"{"cookie":{},"a":"\"_session\":{\"owner\":\"x\"}"}"#,
+            "junk \"_session\"",
+        ] {
+            assert_eq!(owner(payload), None, "{payload}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The verbs of [`Directory`]: sessions of an owner by the index, everything else by a walk over the table.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use session_core::StoreKey;
+use session_core::store::{Directory, Owner, StoreError, Stored};
+use sqlx::postgres::PgRow;
+use sqlx::{Error, Row as _, query};
+use time::OffsetDateTime;
+
+use super::PostgresStore;
+use super::store::decode;
+use crate::moment::millis;
+use crate::server::verb;
+
+/// Blocks that one step of a purge looks at: four megabytes, some milliseconds' work.
+const STRETCH: i64 = 512;
+
+#[async_trait]
+impl Directory for PostgresStore {
+    async fn sessions_of(
+        &self,
+        owner: &Owner,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        verb!(self.server(), InTime, |connection| {
+            let rows = query(self.sql().sessions_of.clone())
+                .bind(owner.as_str())
+                .bind(millis(now))
+                .fetch_all(connection)
+                .await?;
+            Ok(readable(&rows)?.found)
+        })
+    }
+
+    async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
+        verb!(self.server(), InTime, |connection| {
+            let done = query(self.sql().revoke.clone())
+                .bind(owner.as_str())
+                .bind(keep.map(StoreKey::as_str))
+                .execute(connection)
+                .await?;
+            Ok(done.rows_affected())
+        })
+    }
+
+    async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
+        verb!(self.server(), Unhurried, |connection| {
+            let row = query(self.sql().count.clone()).bind(millis(now)).fetch_one(connection).await?;
+            row.try_get::<i64, _>(0).map(i64::unsigned_abs)
+        })
+    }
+
+    async fn page(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        verb!(self.server(), Unhurried, |connection| {
+            let mut after = after.map_or_else(String::new, |key| key.as_str().to_owned());
+            loop {
+                let rows = query(self.sql().page.clone())
+                    .bind(&*after)
+                    .bind(millis(now))
+                    .bind(limit)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                let Readable { found, last } = readable(&rows)?;
+                match last {
+                    // An empty page says that there is nothing more; this one is only unreadable.
+                    Some(last) if found.is_empty() => last.as_str().clone_into(&mut after),
+                    Some(_) | None => return Ok(found),
+                }
+            }
+        })
+    }
+
+    async fn clear(&self) -> Result<u64, StoreError> {
+        verb!(self.server(), Unhurried, |connection| {
+            Ok(query(self.sql().clear.clone()).execute(connection).await?.rows_affected())
+        })
+    }
+
+    async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
+        let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+        let blocks = verb!(self.server(), InTime, |connection| {
+            let row = query(self.sql().blocks.clone()).fetch_one(connection).await?;
+            row.try_get::<i64, _>(0)
+        })?;
+        // Goes on where the call before stopped, once around the table at most.
+        let mut from = self.purged_up_to().load(Ordering::Relaxed);
+        let mut left = blocks;
+        let mut removed = 0;
+        while left > 0 && removed < batch {
+            if from >= blocks {
+                from = 0;
+            }
+            let to = (from + STRETCH.min(left)).min(blocks);
+            let done = verb!(self.server(), InTime, |connection| {
+                let done = query(self.sql().purge.clone())
+                    .bind(format!("({from},0)"))
+                    .bind(format!("({to},0)"))
+                    .bind(millis(now))
+                    .bind(batch - removed)
+                    .execute(connection)
+                    .await?;
+                Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+            })?;
+            removed += done;
+            if removed >= batch {
+                // This stretch may hold more of them, so the next call begins with it.
+                break;
+            }
+            left -= to - from;
+            from = to;
+        }
+        self.purged_up_to().store(from, Ordering::Relaxed);
+        Ok(removed.unsigned_abs())
+    }
+}
+
+/// What of an answer can be read.
+struct Readable {
+    found: Vec<(StoreKey, Stored)>,
+    /// The key of the last row, readable or not.
+    last: Option<StoreKey>,
+}
+
+/// A record that cannot be read must not hide the others.
+fn readable(rows: &[PgRow]) -> Result<Readable, Error> {
+    let mut last = None;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = StoreKey::from_stored(row.try_get::<String, _>(3)?);
+        match decode(row) {
+            Ok(stored) => found.push((key.clone(), stored)),
+            Err(Error::ColumnDecode { .. } | Error::Decode(_)) => {
+                tracing::warn!(handle = %key.handle(), "a session record cannot be read and is left out");
+            }
+            Err(error) => return Err(error),
+        }
+        last = Some(key);
+    }
+    Ok(Readable { found, last })
+}

@@ -1,0 +1,170 @@
+//! Sessions in PostgreSQL, in the table that Node's connect-pg-simple keeps: both may serve the same sessions.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), session_core::store::StoreError> {
+//! use std::time::Duration;
+//! use session_store_sql::PostgresStore;
+//!
+//! let store = PostgresStore::connect("postgres://app:secret@db.example.com/app?sslmode=verify-full").await?;
+//! // Gives the space of expired sessions back, as long as it is kept.
+//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
+//! # drop(purge);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! * Each verb is one round trip when nobody interferes, [`replace`](Store::replace) included; a
+//!   [`load`](Store::load) that also moves a due expiry is two.
+//! * A confirmed change is as durable as the server makes it: see its `synchronous_commit`. With `off`, the last moments
+//!   before a crash may be lost, logouts among them.
+//! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
+//! * A future that is dropped leaves the record as it was or as it was to be.
+//! * Expiry is kept in whole milliseconds, rounded down.
+//! * A record that cannot be read is an error for its own key and for nobody else's.
+//!
+//! # What is not
+//!
+//! * When a write was answered with `Unavailable`, it may have been carried out all the same. One that waited in vain
+//!   for a row (`SQLSTATE 55P03`) was not.
+//! * After a failover to a replica that replicates asynchronously, the server may have forgotten its last changes.
+//! * The first use of each connection after a restart of the server may fail; the next ones are new connections.
+//!
+//! # The table
+//!
+//! ```sql
+//! CREATE TABLE "session" (sid varchar COLLATE "C" NOT NULL PRIMARY KEY, sess json NOT NULL,
+//!     expire timestamp(6) NOT NULL, owner text COLLATE "C") WITH (fillfactor = 70);
+//! CREATE INDEX "session_owner_idx" ON "session" (owner) WHERE owner IS NOT NULL;
+//! ```
+//!
+//! It is made if it is missing. One that connect-pg-simple has made gets the column and its index when this store
+//! connects, for which the account must own the table; on a large one make the index by hand before, with
+//! `CREATE INDEX CONCURRENTLY`. If all is there, no right but to read and write rows is needed.
+//!
+//! connect-pg-simple's index on `expire` is not made: every touch would have to write to it. Without it, and with
+//! room left in each block, a touch changes no index at all. Dropping it from a table that Node made is worth while
+//! (`DROP INDEX "IDX_session_expire"`); Node works without it. [`purge_expired`](Directory::purge_expired) walks over the
+//! blocks of the table instead, four megabytes at a time, for which it wants PostgreSQL 14 or newer; all else works
+//! from version 11 on.
+//! [`count`](Directory::count) reads the whole table; so does [`page`](Directory::page) where Node made the table in a
+//! database whose collation is not `C`.
+//!
+//! # Beside Node
+//!
+//! * **Time zone.** `expire` has none: Node writes it in the time zone of *its connection*. This store writes and
+//!   reads UTC, whatever its own connection says. So each Node server must have its connections in UTC, or sessions end hours
+//!   early or late: `ALTER DATABASE app SET timezone TO 'UTC'`, or `options: '-c TimeZone=UTC'` in its
+//!   connection options.
+//! * **Versions.** Node knows of none, so the version of a record is the SHA-256 of its payload: a write by Node is a
+//!   conflict for whoever has read the record before it.
+//! * **Owners.** Node writes neither `owner` nor reads it. A session keeps its owner when Node rewrites it. One that Node
+//!   *brings back* after a logout (it writes what it has read, whether or not the row is still there) has none in the
+//!   column until this store writes it again, and until then [`revoke`](Directory::revoke) does not find it.
+//! * **Names.** [`table`](PostgresBuilder::table) and [`schema`](PostgresBuilder::schema) are connect-pg-simple's
+//!   `tableName` and `schemaName`.
+//!
+//! # TLS
+//!
+//! With the feature `tls`, the URL's `sslmode` says how much: `prefer` (the default: TLS if the server offers it, and no
+//! check of who it is), `require`, `verify-ca`, `verify-full`. The last two check the certificate against the web's root
+//! certificates, or against the file in `sslrootcert`. Across a network, `verify-full` is the only one that keeps
+//! sessions from a man in the middle. Without the feature, `require` and above refuse to connect.
+//!
+//! # Sizes
+//!
+//! [`connections`](PostgresBuilder::connections) times the number of servers must fit the database server's
+//! `max_connections`. Ten carry some thousand requests a second on a local network. Autovacuum has to keep up with
+//! the touches: the core's `touch_after` makes them rare.
+
+mod builder;
+mod directory;
+mod schema;
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use session_core::store::StoreError;
+#[cfg(doc)]
+use session_core::store::{Directory, Store};
+use sqlx::{PgPool, Postgres};
+
+pub use self::builder::PostgresBuilder;
+use self::schema::Statements;
+use crate::purge::PurgeTask;
+use crate::server::Server;
+
+/// Sessions in a PostgreSQL table. See the [module](self) for what it promises.
+///
+/// A clone is another handle to the same store.
+#[derive(Clone)]
+pub struct PostgresStore(Arc<Inner>);
+
+struct Inner {
+    sql: Statements,
+    server: Server<Postgres>,
+    /// The block that the next purge begins with.
+    purged_up_to: AtomicI64,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Connects to the server at this URL with the usual options, and makes what is missing of the table `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect(url).await
+    }
+
+    /// The store in the table `session` of a database that the application has opened already.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresBuilder::from_pool`].
+    pub async fn from_pool(pool: PgPool) -> Result<Self, StoreError> {
+        Self::builder().from_pool(pool).await
+    }
+
+    /// A store with other options.
+    pub fn builder() -> PostgresBuilder {
+        PostgresBuilder::default()
+    }
+
+    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it is not called within a Tokio runtime.
+    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
+        PurgeTask::spawn(self.clone(), interval, batch)
+    }
+
+    /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
+    /// on.
+    pub async fn close(&self) {
+        self.0.server.close().await;
+    }
+
+    fn sql(&self) -> &Statements {
+        &self.0.sql
+    }
+
+    fn purged_up_to(&self) -> &AtomicI64 {
+        &self.0.purged_up_to
+    }
+
+    fn server(&self) -> &Server<Postgres> {
+        &self.0.server
+    }
+}
