@@ -61,6 +61,8 @@ pub(crate) struct Provided {
     /// How it came to be there, for people.
     pub(crate) how: String,
     pub(crate) seconds: f64,
+    /// Whether this very call started it.
+    pub(crate) started: bool,
 }
 
 /// The services that were asked for.
@@ -75,6 +77,12 @@ impl Env {
         self.services.iter().filter_map(|service| {
             service.result.as_ref().ok().map(|provided| (service.kind.variable(), provided.url.as_str()))
         })
+    }
+
+    /// Those that this call started, and that somebody has to stop again.
+    pub(crate) fn started(&self) -> Vec<Kind> {
+        let started = |service: &&Service| service.result.as_ref().is_ok_and(|provided| provided.started);
+        self.services.iter().filter(started).map(|service| service.kind).collect()
     }
 
     /// What could not be provided, and why.
@@ -140,6 +148,14 @@ pub(crate) fn ensure(kinds: &[Kind]) -> Result<Env, String> {
     Ok(Env { services })
 }
 
+/// Stops what was started of `kinds`; answers how many processes each had.
+pub(crate) fn stop(kinds: &[Kind]) -> Result<Vec<(Kind, usize)>, String> {
+    let recorded = Recorded::lock()?;
+    let stopped = recorded.discard(kinds)?;
+    recorded.discard_folder_if_empty()?;
+    Ok(stopped)
+}
+
 /// Starts one kind. Another process may take a port between choosing and binding it; then it is tried once more.
 fn start(kind: Kind, recorded: &Recorded) -> Result<Provided, String> {
     let begun = Instant::now();
@@ -155,7 +171,8 @@ fn start(kind: Kind, recorded: &Recorded) -> Result<Provided, String> {
             Kind::Postgres => postgres::single(&mut group, tools),
             Kind::Mysql => mariadb::single(&mut group, tools),
         }?;
-        let provided = Provided { url, how: tools.how.clone(), seconds: begun.elapsed().as_secs_f64() };
+        let provided =
+            Provided { url, how: tools.how.clone(), seconds: begun.elapsed().as_secs_f64(), started: true };
         group.ready(&provided)?;
         Ok(provided)
     };
@@ -180,7 +197,7 @@ fn named_by_environment(kind: Kind, state: &State) -> Option<String> {
 fn adopt(kind: Kind, url: String) -> Result<Provided, String> {
     let variable = kind.variable();
     if probe::reachable(kind, &url) {
-        return Ok(Provided { url, how: format!("{variable} was set"), seconds: 0.0 });
+        return Ok(Provided { url, how: format!("{variable} was set"), seconds: 0.0, started: false });
     }
     Err(format!("{variable} is set, but nothing answers there; start that server or unset {variable}"))
 }
@@ -189,5 +206,5 @@ fn still_running(kind: Kind, state: &State) -> Option<Provided> {
     let service = state.services.get(&kind)?;
     let url = service.url.clone()?;
     state.condition(kind).ok()?;
-    Some(Provided { url, how: format!("{}, still running", service.how), seconds: 0.0 })
+    Some(Provided { url, how: format!("{}, still running", service.how), seconds: 0.0, started: false })
 }

@@ -2,6 +2,7 @@
 
 mod counts;
 mod node;
+mod servers;
 mod steps;
 
 use std::time::Instant;
@@ -30,6 +31,7 @@ Steps:
   tidy     the rules of the house
   fuzz     each fuzz target for ten seconds
 
+The tests talk to real servers, which `cargo xtask services` describes; what this run starts it stops again.
 A tool that is missing is installed when this runs as root on Debian or Ubuntu. Otherwise its step is skipped, and
 with CI=true it fails. In the count, a failed step without tests of its own is one failure, a skipped step one skip.
 ";
@@ -79,6 +81,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
         if only.is_empty() { step.quick || !quick } else { only.iter().any(|name| name == step.name) }
     };
     let lines: Vec<Line> = STEPS.iter().filter(wanted).map(run_step).collect();
+    servers::stop()?;
     if report(&lines) { Err(Stop::Reported) } else { Ok(()) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::state::{Recorded, State};
+use super::state::State;
 use super::{Kind, ensure, named_by_environment, probe};
 use crate::output::{self, Stop};
 use crate::process;
@@ -35,9 +35,7 @@ pub(crate) fn up(kinds: &[Kind]) -> Result<(), Stop> {
 }
 
 pub(crate) fn down(kinds: &[Kind]) -> Result<(), Stop> {
-    let recorded = Recorded::lock()?;
-    let stopped = recorded.discard(kinds)?;
-    recorded.discard_folder_if_empty()?;
+    let stopped = super::stop(kinds)?;
     if stopped.is_empty() {
         say!("nothing was running");
     }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::counts::{self, Counts};
-use super::{Step, Verdict, node};
+use super::{Step, Verdict, node, servers};
 use crate::{fuzz, process, table, tidy, workspace};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` is for longer.
@@ -48,6 +48,10 @@ fn tests() -> Verdict {
     let mut command = workspace::cargo();
     // Without --no-fail-fast the programs after the first failure would not be counted.
     command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    match servers::variables() {
+        Ok(variables) => command.envs(variables),
+        Err(why) => return Verdict::Missing(why),
+    };
     counted(&mut command, counts::rust_summary, "see the failures above")
 }
 
