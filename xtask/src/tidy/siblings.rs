@@ -30,6 +30,8 @@ const FAMILIES: &[Family] = &[
             ("memory", "key.rs"),
             ("memory", "room.rs"),
             ("memory", "shard.rs"),
+            // It keeps nothing itself, but a sign of where a session ended.
+            ("migrating", "fence.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),
             ("redis", "script.rs"),
