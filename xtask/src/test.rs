@@ -17,7 +17,7 @@ Run everything CI runs. All steps run even when one fails; the last line is the 
 
 Usage: cargo xtask test [--quick] [--only STEP]...
 
-  --quick      leave out docs, node, browser and fuzz
+  --quick      leave out docs, node, shared, browser and fuzz
   --only STEP  only this step; may be given several times
 
 Steps:
@@ -25,6 +25,7 @@ Steps:
   clippy   cargo clippy on everything, warnings denied
   tests    cargo test on everything: unit, integration and documentation tests
   node     the tests in tests/node, against the real Node packages
+  shared   the tests in examples/node-and-rust: express and axum on one store, with the real Node store packages
   browser  the tests in tests/browser, in a real Chromium (its path is in CHROMIUM)
   docs     cargo doc, warnings denied
   table    ARCHITECTURE.md shows the decision table that the code prints

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::{Verdict, counts, steps};
+use super::{Verdict, counts, servers, steps};
 use crate::{process, workspace};
 
 /// The oldest Node that the packages under test run on.
@@ -67,7 +67,14 @@ fn is_recent(node: &Path) -> bool {
     major(&version).is_some_and(|major| major >= NODE)
 }
 
-/// The same, and a browser.
+/// The same, and the servers that both halves of a site share.
+pub(crate) fn tools_and_servers() -> Tools {
+    let mut variables = tools()?;
+    variables.extend(servers::variables()?.into_iter().map(|(name, value)| (name, value.into())));
+    Ok(variables)
+}
+
+/// The same as [`tools`], and a browser.
 pub(crate) fn tools_and_chromium() -> Tools {
     let mut variables = tools()?;
     let chromium = match chromium() {

@@ -18,6 +18,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tests", quick: true, run: tests },
     Step { name: "docs", quick: false, run: docs },
     Step { name: "node", quick: false, run: || node::run("tests/node", &node::tools) },
+    Step {
+        name: "shared",
+        quick: false,
+        run: || node::run("examples/node-and-rust", &node::tools_and_servers),
+    },
     Step { name: "browser", quick: false, run: || node::run("tests/browser", &node::tools_and_chromium) },
     Step { name: "fuzz", quick: false, run: fuzz },
 ];
