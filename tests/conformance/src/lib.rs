@@ -26,6 +26,9 @@
 //! [`Directory`](session_core::store::Directory). Each case is a test of its own, so `cargo test --test conformance`
 //! takes filters, `--list` and `--test-threads` as always.
 //!
+//! A store whose server is reached over a socket has a second test: [`faults`] puts a proxy between the two and
+//! looks at what the store says while connections are refused, silent, cut and slow.
+//!
 //! # The factory
 //!
 //! It is called once for each case, and twice for a case that looks at two stores. It should give an **empty
@@ -49,6 +52,7 @@
 
 #[macro_use]
 mod failure;
+mod faults;
 mod store;
 mod suite;
 mod unavailable;
@@ -56,6 +60,7 @@ mod unavailable;
 #[doc(hidden)]
 pub mod doc;
 
+pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};
 pub use suite::{CaseReport, Verdict};
 pub use unavailable::Unavailable;

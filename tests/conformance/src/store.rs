@@ -27,7 +27,7 @@ use tokio::sync::RwLock;
 use crate::failure::Outcome;
 use crate::suite::{BoxFuture, Case, CaseReport, Suite};
 use crate::unavailable::Stop;
-use subject::Subject;
+pub(crate) use subject::{LIFE, Subject, together};
 
 /// What a factory made.
 #[derive(Clone)]

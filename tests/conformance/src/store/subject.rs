@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::Barrier;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Clock, Made, Terms};
+use super::{Clock, Made, Namespace, Terms};
 use crate::failure::{Failure, Outcome};
 
 /// The usual life of a session in these cases.
@@ -31,6 +31,18 @@ pub(crate) struct Subject {
 impl Subject {
     pub(super) fn new(made: Made, terms: Arc<Terms>) -> Self {
         Self { store: made.store, directory: made.directory, now: OffsetDateTime::now_utc(), terms }
+    }
+
+    /// A store that no factory makes a second time.
+    pub(crate) fn alone(store: Arc<dyn Store>, expiry_precision: Duration) -> Self {
+        let terms = Terms {
+            name: "store".to_owned(),
+            make: Box::new(|| Box::pin(async { Err("this store is made once".into()) })),
+            expiry_precision,
+            clock: Clock::Argument,
+            namespace: Namespace::Fresh,
+        };
+        Self::new(Made { store, directory: None }, Arc::new(terms))
     }
 
     pub(crate) fn directory(&self) -> Outcome<&dyn Directory> {
