@@ -6,9 +6,11 @@
 mod output;
 
 mod args;
+mod conformance;
 mod demo;
 mod fuzz;
 mod process;
+mod servers;
 mod services;
 mod table;
 mod test;
@@ -30,6 +32,12 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command { name: "test", about: "run everything CI runs, and count it", help: test::HELP, run: test::run },
+    Command {
+        name: "conformance",
+        about: "what each store and adapter keeps of its promises, as a table",
+        help: conformance::HELP,
+        run: conformance::run,
+    },
     Command {
         name: "services",
         about: "real servers for the tests: up, down, status, env",
@@ -79,7 +87,7 @@ fn main() -> ExitCode {
 fn overview() -> String {
     let mut text = String::from("Usage: cargo xtask <command> [options]\n\nCommands:\n");
     for command in COMMANDS {
-        text.push_str(&format!("  {:<10}{}\n", command.name, command.about));
+        text.push_str(&format!("  {:<13}{}\n", command.name, command.about));
     }
     text.push_str("\n`cargo xtask <command> --help` explains one command.\n");
     text

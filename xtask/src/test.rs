@@ -2,14 +2,14 @@
 
 mod counts;
 mod node;
-mod servers;
 mod steps;
 
 use std::time::Instant;
 
 use crate::args::{Arg, Args};
 use crate::output::{self, Stop};
-use counts::Counts;
+use crate::servers;
+pub(crate) use counts::Counts;
 use steps::STEPS;
 
 pub(crate) const HELP: &str = "\

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::{Verdict, counts, servers, steps};
-use crate::{process, workspace};
+use super::{Verdict, counts, steps};
+use crate::{process, servers, workspace};
 
 /// The oldest Node that the packages under test run on.
 const NODE: u32 = 20;

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use super::counts::{self, Counts};
-use super::{Step, Verdict, node, servers};
-use crate::{fuzz, process, table, tidy, workspace};
+use super::{Step, Verdict, node};
+use crate::{fuzz, process, servers, table, tidy, workspace};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` is for longer.
 const FUZZ_SECONDS: u32 = 10;
