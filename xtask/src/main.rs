@@ -9,6 +9,7 @@ mod args;
 mod conformance;
 mod demo;
 mod fuzz;
+mod outage;
 mod process;
 mod servers;
 mod services;
@@ -43,6 +44,12 @@ const COMMANDS: &[Command] = &[
         about: "real servers for the tests: up, down, status, env",
         help: services::HELP,
         run: services::run,
+    },
+    Command {
+        name: "outage",
+        about: "crash a store's server under load, and count what became of the sessions",
+        help: outage::HELP,
+        run: outage::run,
     },
     Command { name: "demo", about: "run the login example", help: demo::HELP, run: demo::run },
     Command { name: "tidy", about: "check the rules of the house", help: tidy::HELP, run: tidy::run },

@@ -4,6 +4,7 @@
 //! the environment already names is used as it is; every other one is found or installed, started in one temporary
 //! folder, recorded, and stopped by what was recorded. [`ensure`] is the door for other commands.
 
+mod crash;
 mod group;
 mod kind;
 mod mariadb;
@@ -24,6 +25,7 @@ use crate::output::Stop;
 use group::{Fault, Group};
 use state::{Recorded, State};
 
+pub(crate) use crash::crash;
 pub(crate) use kind::Kind;
 
 pub(crate) const HELP: &str = "\

@@ -88,10 +88,13 @@ impl<'a> Group<'a> {
         process::detach(command);
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(failed)?;
         let pid = child.id();
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        let folder = command.get_current_dir().unwrap_or(&self.folder).to_owned();
         self.children.push(Started { role: role.to_owned(), child, log });
         self.recorded.change(|state| {
             let service = state.services.entry(self.kind).or_default();
-            service.processes.push(Process { pid, port, role: role.to_owned() });
+            service.processes.push(Process { pid, port, role: role.to_owned(), command: words, folder });
         })
     }
 
@@ -120,6 +123,10 @@ impl<'a> Group<'a> {
     /// Records that the service answers, and leaves it running.
     pub(crate) fn ready(mut self, provided: &Provided) -> Result<(), String> {
         self.ready = true;
+        for mut started in self.children.drain(..) {
+            // Reaped when it ends: PostgreSQL does not start anew beside the remains of the server it was.
+            std::thread::spawn(move || started.child.wait());
+        }
         self.recorded.change(|state| {
             let service = state.services.entry(self.kind).or_default();
             service.url = Some(provided.url.clone());

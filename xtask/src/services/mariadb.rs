@@ -24,7 +24,8 @@ pub(crate) fn single(group: &mut Group<'_>, tools: &Tools) -> Result<String, Str
         // Relative to the data folder: a socket's whole path may be 107 bytes long at most.
         "--socket=s.sock",
         "--pid-file=server.pid",
-        "--innodb-flush-log-at-trx-commit=0",
+        // To the operating system at each commit, so that a crash of the server, not of the machine, loses nothing.
+        "--innodb-flush-log-at-trx-commit=2",
         "--max-connections=200",
     ]);
     group.spawn("server", port, server.current_dir(&data))?;

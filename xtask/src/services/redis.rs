@@ -12,7 +12,8 @@ const PRIMARY: &str = "mymaster";
 
 pub(crate) fn single(group: &mut Group<'_>, tools: &Tools) -> Result<String, String> {
     let port = ports::free(1)?[0];
-    start_server(group, tools, "server", port, &[])?;
+    // What it answered is in the file, so that a crash of the server, not of the machine, loses nothing.
+    start_server(group, tools, "server", port, &["--appendonly", "yes"])?;
     group.wait_until("redis", || probe::redis_ping(port))?;
     Ok(url(port))
 }
@@ -77,7 +78,7 @@ fn start_server(
 ) -> Result<(), String> {
     let folder = group.subfolder(&role.replace(' ', "-"))?;
     let mut command = tools.command("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
     command.arg("--dir").arg(&folder).args(options).current_dir(&folder);
     group.spawn(role, port, &mut command)
 }

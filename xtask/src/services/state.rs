@@ -40,6 +40,9 @@ pub(crate) struct Process {
     pub(crate) port: u16,
     /// What it is in its group: `primary`, `sentinel 2`.
     pub(crate) role: String,
+    /// How it was started: the program and its options, and the folder it runs in.
+    pub(crate) command: Vec<String>,
+    pub(crate) folder: PathBuf,
 }
 
 impl State {
@@ -75,7 +78,7 @@ impl State {
         Ok(format!("answers (process {})", pids.join(", ")))
     }
 
-    fn runs(&self, pid: u32) -> bool {
+    pub(crate) fn runs(&self, pid: u32) -> bool {
         self.folder.as_deref().is_some_and(|folder| process::runs_for(pid, folder))
     }
 }

@@ -1,0 +1,50 @@
+//! The stores by name, each in a namespace that nobody else uses.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use session_core::store::Directory;
+use session_store_memory::MemoryStore;
+use session_store_redis::RedisStore;
+use session_store_sql::{MysqlStore, PostgresStore, SqliteStore};
+
+/// The names that [`open`] knows.
+pub const NAMES: &[&str] = &["memory", "sqlite", "postgres", "mysql", "redis"];
+
+/// The environment variable that says where a store's server is; `None` for those that need none.
+#[must_use]
+pub fn variable(name: &str) -> Option<&'static str> {
+    match name {
+        "postgres" => Some("POSTGRES_URL"),
+        "mysql" => Some("MYSQL_URL"),
+        "redis" => Some("REDIS_URL"),
+        _ => None,
+    }
+}
+
+/// Opens the store of that name, empty.
+///
+/// # Errors
+///
+/// There is no such store, its variable is not set, or its server does not answer.
+pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send + Sync>> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let place = format!("matrix_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let url = match variable(name) {
+        Some(variable) => std::env::var(variable).map_err(|_| format!("set {variable} to use {name}"))?,
+        None => String::new(),
+    };
+    Ok(match name {
+        "memory" => Arc::new(MemoryStore::new()),
+        "sqlite" => {
+            let folder = std::env::temp_dir().join(place);
+            std::fs::create_dir_all(&folder)?;
+            Arc::new(SqliteStore::open(folder.join("sessions.sqlite3")).await?)
+        }
+        "postgres" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
+        "mysql" => Arc::new(MysqlStore::builder().table(place).connect(&url).await?),
+        "redis" => Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect(&url).await?),
+        _ => return Err(format!("there is no store `{name}`; there are {}", NAMES.join(", ")).into()),
+    })
+}
