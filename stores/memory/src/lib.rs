@@ -14,7 +14,8 @@
 //! * **No verb waits.** No future of this store is ever pending, so none can be cancelled halfway.
 //!
 //! A session costs its payload and about 180 bytes, the key included: 430 bytes for a payload of 251.
-//! Sessions without an owner take no room in the index of owners.
+//! Sessions without an owner take no room in the index of owners. A million sessions take some 430 MB and need nothing
+//! tuned but [`MemoryStore::with_capacity`]; a hundred million are for another store.
 //!
 //! # Examples
 //!

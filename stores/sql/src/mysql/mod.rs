@@ -78,6 +78,12 @@
 //!
 //! [`connections`](MysqlBuilder::connections) times the number of servers must fit the database server's
 //! `max_connections`. Ten carry some thousand requests a second on a local network.
+//!
+//! A session with a payload of 260 bytes and an owner takes 740 bytes, of which the index of owners has 150 (measured over
+//! 200 000 sessions whose keys came in random order, as ids do). At a million sessions, 0.7 GB, nothing needs to be tuned. At a
+//! hundred million, some 75 GB: since keys are random, `innodb_buffer_pool_size` has to hold the pages of those sessions
+//! that are in use; run the purge on one server only, with batches of some thousand and an interval of a minute, and do
+//! not [`count`](Directory::count).
 
 mod builder;
 mod directory;

@@ -77,6 +77,12 @@
 //! [`connections`](PostgresBuilder::connections) times the number of servers must fit the database server's
 //! `max_connections`. Ten carry some thousand requests a second on a local network. Autovacuum has to keep up with
 //! the touches: the core's `touch_after` makes them rare.
+//!
+//! A session with a payload of 260 bytes and an owner takes 690 bytes, of which the two indexes have 144 (measured over
+//! 200 000 sessions). At a million sessions, 0.7 GB, nothing needs to be tuned. At a hundred million, some 70 GB: give the
+//! table an autovacuum of its own (`autovacuum_vacuum_scale_factor = 0.01`), run the purge on one server only, with
+//! batches of some thousand and an interval of a minute, and do not [`count`](Directory::count). A touch of a table without
+//! an index on `expire` changes no index and writes 160 bytes of log, with one 450 and no room is used again.
 
 mod builder;
 mod directory;
