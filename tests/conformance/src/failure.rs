@@ -18,7 +18,12 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 impl Failure {
     #[track_caller]
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), at: Location::caller() }
+        Self::located(what, Location::caller())
+    }
+
+    /// Of a place that is not the caller's, since it was noticed later.
+    pub(crate) fn located(what: impl Into<String>, at: &'static Location<'static>) -> Self {
+        Self { what: what.into(), at }
     }
 }
 
@@ -35,11 +40,31 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    #[track_caller]
+    fn from(error: std::io::Error) -> Self {
+        Self::new(format!("the connection broke: {error}"))
+    }
+}
+
 /// Ends the case with a failure unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($why:tt)+) => {
         if !$condition {
             return Err($crate::failure::Failure::new(format!($($why)+)));
+        }
+    };
+}
+
+/// Ends the case with a failure unless both are the same.
+macro_rules! ensure_eq {
+    ($left:expr, $right:expr, $($why:tt)+) => {
+        match (&$left, &$right) {
+            (left, right) if left == right => {}
+            (left, right) => {
+                let why = format!($($why)+);
+                return Err($crate::failure::Failure::new(format!("{why}: {left:?} instead of {right:?}")));
+            }
         }
     };
 }

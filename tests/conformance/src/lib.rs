@@ -52,7 +52,9 @@
 
 #[macro_use]
 mod failure;
+mod adapter;
 mod faults;
+pub mod script;
 mod store;
 mod suite;
 mod unavailable;
@@ -60,7 +62,11 @@ mod unavailable;
 #[doc(hidden)]
 pub mod doc;
 
+pub use adapter::{
+    AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences,
+    differences_without_a_case, judged_by, run_together,
+};
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};
-pub use suite::{CaseReport, Verdict};
+pub use suite::{CaseReport, Runs, Verdict};
 pub use unavailable::Unavailable;

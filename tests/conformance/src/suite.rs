@@ -49,25 +49,61 @@ pub enum Verdict {
 /// How many cases run at a time when there is no command line to say so.
 const AT_ONCE: usize = 8;
 
-impl Suite {
-    /// Runs the cases as tests, as the command line says; ends the process if one fails.
-    pub(crate) fn run(self) {
-        let arguments = Arguments::from_args();
-        let runtime = Arc::new(runtime());
-        let deadline = self.deadline;
-        let trials = self.cases.into_iter().map(|case| {
-            let runtime = Arc::clone(&runtime);
-            let trial = Trial::ignorable_test(case.name, move || {
-                match runtime.block_on(judge((case.run)(), deadline)) {
+/// How suites that ran as one test program ended.
+#[derive(Debug)]
+#[must_use = "a failure is to be told to whoever started the program"]
+pub struct Runs {
+    /// For each suite, in their order, the cases that ran.
+    pub reports: Vec<Vec<CaseReport>>,
+    failed: bool,
+}
+
+impl Runs {
+    /// Ends the process with an error if a case failed.
+    pub fn exit_if_failed(self) {
+        if self.failed {
+            std::process::exit(101);
+        }
+    }
+}
+
+/// Runs the cases of several suites as the tests of one program, as the command line says.
+pub(crate) fn run_together(suites: Vec<Suite>) -> Runs {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(runtime());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let count = suites.len();
+    let mut trials = Vec::new();
+    for (suite, Suite { subject, cases, deadline }) in suites.into_iter().enumerate() {
+        trials.extend(cases.into_iter().map(|Case { name, run }| {
+            let (runtime, sender) = (Arc::clone(&runtime), sender.clone());
+            let trial = Trial::ignorable_test(name, move || {
+                let verdict = runtime.block_on(judge(run(), deadline));
+                // The receiver waits for the end of all trials.
+                let _sent = sender.send((suite, CaseReport { name, verdict: verdict.clone() }));
+                match verdict {
                     Verdict::Passed => Ok(Completion::Completed),
                     Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
                     Verdict::Failed(why) => Err(why.into()),
                 }
             });
-            trial.with_kind(self.subject.clone())
-        });
-        libtest_mimic::run(&arguments, trials.collect()).exit_if_failed();
-        shut_down(runtime);
+            trial.with_kind(subject.clone())
+        }));
+    }
+    drop(sender);
+    let failed = libtest_mimic::run(&arguments, trials).has_failed();
+    shut_down(runtime);
+    let mut reports = vec![Vec::new(); count];
+    for (suite, report) in receiver {
+        reports[suite].push(report);
+    }
+    Runs { reports, failed }
+}
+
+impl Suite {
+    /// Runs the cases as tests, as the command line says; ends the process if one fails.
+    pub(crate) fn run(self) {
+        run_together(vec![self]).exit_if_failed();
     }
 
     /// Runs all cases and answers how each ended, in their order.

@@ -19,18 +19,28 @@ use session_core::store::{StoreError, StoreErrorKind};
 /// .run();
 /// ```
 #[derive(Debug, Clone)]
-pub struct Unavailable(String);
+pub struct Unavailable {
+    reason: String,
+    service: Option<String>,
+}
 
 impl Unavailable {
     /// With the reason, best in the form of what to do about it.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), service: None }
+    }
+
+    /// The name by which `SESSION_REQUIRE` demands the service, if it is not that of the suite.
+    #[must_use]
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
     }
 }
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
@@ -46,7 +56,9 @@ pub(crate) enum Stop {
 impl Stop {
     /// Of the error that a factory gave, for the service `name`.
     pub(crate) fn from_factory(error: &(dyn Error + Send + Sync + 'static), name: &str) -> Self {
-        let missing = error.is::<Unavailable>()
+        let unavailable = error.downcast_ref::<Unavailable>();
+        let name = unavailable.and_then(|missing| missing.service.as_deref()).unwrap_or(name);
+        let missing = unavailable.is_some()
             || error
                 .downcast_ref::<StoreError>()
                 .is_some_and(|error| error.kind() == StoreErrorKind::Unavailable);

@@ -1,0 +1,116 @@
+//! The suite's routes in axum.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use session_axum::{Peek, Session, SessionError, SessionLayer};
+use session_conformance::script::{self, Answer, Script};
+use session_conformance::{Site, script::HEADER};
+use tokio::net::TcpListener;
+
+/// Serves a site until it is stopped.
+pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let layer = SessionLayer::new(site.sessions());
+    let app = Router::new()
+        .route("/play", any(play))
+        .route("/maybe", any(maybe))
+        .route("/idle", any(idle))
+        .route("/fail", any(fail))
+        .route("/peek", any(peek))
+        .route("/stream", any(stream))
+        .route("/socket", any(socket))
+        .layer(layer.clone())
+        .nest("/nested", Router::new().route("/play", any(play)).layer(layer))
+        .with_state(site.clone())
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let listener = TcpListener::from_std(site.listener()?)?;
+    axum::serve(listener, app).with_graceful_shutdown(site.stopped()).await?;
+    Ok(())
+}
+
+/// The script of a request whose body is not read.
+struct Header(Script);
+
+impl<S: Sync> FromRequestParts<S> for Header {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(read(parts, &[])))
+    }
+}
+
+fn read(parts: &Parts, body: &[u8]) -> Script {
+    Script::read(parts.headers.get(HEADER).map(|script| script.as_bytes()), body)
+}
+
+async fn play(session: Session, parts: Parts, body: Bytes) -> Result<Response, SessionError> {
+    Ok(response(read(&parts, &body).play(&session).await?))
+}
+
+async fn maybe(session: Option<Session>, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play_maybe(session.as_deref()).await?))
+}
+
+async fn idle(Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play_maybe(None).await?))
+}
+
+async fn fail(
+    session: Session,
+    Header(script): Header,
+) -> Result<Response, (axum::http::StatusCode, String)> {
+    let response = match script.play(&session).await {
+        Ok(answer) => response(answer),
+        Err(error) => SessionError(error).into_response(),
+    };
+    Err((response.status(), "the handler failed".to_owned()))
+}
+
+async fn peek(Peek(session): Peek, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&session).await?))
+}
+
+async fn stream(session: Session, Header(script): Header) -> Result<Response, SessionError> {
+    let mut answer = script.play(&session).await?;
+    let body = Body::from_stream(answer.chunks(&session));
+    Ok(headed(answer.status, answer.headers, body))
+}
+
+async fn socket(
+    State(site): State<Site>,
+    session: Session,
+    Header(script): Header,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, SessionError> {
+    let _answer = script.play(&session).await?;
+    let id = session.id()?;
+    Ok(upgrade.on_upgrade(async move |mut socket| {
+        while let Some(Ok(Message::Text(script))) = socket.recv().await {
+            let answer = script::play_detached(&site.sessions(), &id, &script).await;
+            if socket.send(Message::Text(answer.into())).await.is_err() {
+                return;
+            }
+        }
+    }))
+}
+
+fn response(answer: Answer) -> Response {
+    headed(answer.status, answer.headers, Body::from(answer.body))
+}
+
+fn headed(status: u16, headers: Vec<(String, String)>, body: Body) -> Response {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    response.body(body).unwrap_or_else(|error| {
+        (axum::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+    })
+}

@@ -1,0 +1,247 @@
+//! The adapter half: what every adapter promises, over real HTTP, judged by real express-session.
+//!
+//! A new case is one function in the file of its topic and one line in the table at the top of that file.
+
+mod cases;
+mod client;
+mod difference;
+mod feature;
+mod host;
+mod options;
+mod probe;
+mod site;
+mod subject;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use difference::Difference;
+use difference::Side;
+pub use feature::Feature;
+pub use host::Host;
+use host::{Ask, Mount, Mounted, Place, Remote};
+pub use site::Site;
+use subject::Subject;
+
+use crate::failure::Outcome;
+use crate::suite::{BoxFuture, Case, CaseReport, Suite};
+use crate::unavailable::Stop;
+
+/// One promise of an adapter.
+#[derive(Clone, Copy)]
+struct AdapterCase {
+    name: &'static str,
+    scope: Scope,
+    differences: &'static [Difference],
+    needs: &'static [Feature],
+    run: fn(Subject) -> BoxFuture<Outcome>,
+}
+
+/// Of whom a case is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Of express-session and of this library.
+    Both,
+    /// Of this library: express-session has nothing like it.
+    Ours,
+}
+
+/// A table of cases, named after their functions:
+/// `both name;`, `both name differs A, B;`, `ours name;`, `ours name needs Feature;`.
+macro_rules! promises {
+    ($($scope:ident $case:ident $(differs $($difference:ident),+)? $(needs $($feature:ident),+)?;)*) => {
+        pub(super) const CASES: &[$crate::adapter::AdapterCase] = &[$($crate::adapter::AdapterCase {
+            name: stringify!($case),
+            scope: $crate::adapter::promises!(@ $scope),
+            differences: &[$($($crate::adapter::Difference::$difference),+)?],
+            needs: &[$($($crate::adapter::Feature::$feature),+)?],
+            run: |it| Box::pin($case(it)),
+        }),*];
+    };
+    (@ both) => { $crate::adapter::Scope::Both };
+    (@ ours) => { $crate::adapter::Scope::Ours };
+}
+use promises;
+
+/// The cases of an adapter, for what `mount` serves. See the [crate](crate) for what `mount` should do.
+pub fn adapter<F, Fut>(mount: F) -> AdapterSuite
+where
+    F: Fn(Site) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let mount: Arc<Mount> = Arc::new(move |site| Box::pin(mount(site)));
+    AdapterSuite::new("adapter", Arc::new(Mounted::new(mount)), Side::Ours)
+}
+
+/// The cases that are true of express-session, too, for an implementation of it elsewhere.
+///
+/// A case is right only if the real express-session passes it; `tests/oracle` in this project's repository runs this.
+pub fn judged_by(host: impl Host) -> AdapterSuite {
+    let mut suite = AdapterSuite::new("judge", Arc::new(Remote(Arc::new(host))), Side::Express);
+    suite.cases.retain(|case| case.scope == Scope::Both);
+    suite
+}
+
+/// The cases in which the two differ on purpose, with this library's side expected of express-session: each must fail
+/// there, or the difference is none.
+pub fn differences(host: impl Host) -> AdapterSuite {
+    let mut suite = judged_by(host);
+    suite.cases.retain(|case| !case.differences.is_empty());
+    AdapterSuite { side: Side::Ours, expected: Expected::Fail, ..suite.named("differences") }
+}
+
+/// The cases for one adapter, and what is true of it. Made by [`adapter`].
+#[must_use = "a suite does nothing until it is run"]
+pub struct AdapterSuite {
+    name: String,
+    cases: Vec<AdapterCase>,
+    place: Arc<dyn Place>,
+    side: Side,
+    expected: Expected,
+    deadline: Duration,
+}
+
+/// What each case of a suite is to come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Pass,
+    /// The case expects of one what only the other does.
+    Fail,
+}
+
+/// What is known of a case before it is run.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct CaseFacts {
+    /// Its name, a sentence with underscores.
+    pub name: &'static str,
+    /// Of whom it is true.
+    pub scope: Scope,
+    /// The differences on purpose that it looks at from both sides.
+    pub differences: &'static [Difference],
+    /// What a framework must have for it.
+    pub needs: &'static [Feature],
+}
+
+impl fmt::Debug for AdapterSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdapterSuite")
+            .field("name", &self.name)
+            .field("cases", &self.cases.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AdapterSuite {
+    fn new(name: &str, place: Arc<dyn Place>, side: Side) -> Self {
+        let cases = cases::ALL.concat();
+        let (name, expected, deadline) = (name.to_owned(), Expected::Pass, Duration::from_secs(120));
+        Self { name, cases, place, side, expected, deadline }
+    }
+
+    /// The adapter's name, for the output and for `SESSION_REQUIRE`. Without it, `adapter`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The framework, or the adapter as yet, has no such thing: the cases that need it are left out.
+    pub fn without(mut self, feature: Feature) -> Self {
+        self.cases.retain(|case| !case.needs.contains(&feature));
+        self
+    }
+
+    /// How long a case may take before it counts as failed. Without it, two minutes.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Keeps only the cases whose names `keep` accepts.
+    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.cases.retain(|case| keep(case.name));
+        self
+    }
+
+    /// The names of the cases, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.cases.iter().map(|case| case.name)
+    }
+
+    /// The cases, in their order, and what is known of each.
+    pub fn cases(&self) -> impl Iterator<Item = CaseFacts> {
+        self.cases.iter().map(|&AdapterCase { name, scope, differences, needs, .. }| CaseFacts {
+            name,
+            scope,
+            differences,
+            needs,
+        })
+    }
+
+    /// Runs the cases as tests, as the command line says. Ends the process with an error if one fails.
+    ///
+    /// Call it from the `main` of a test with `harness = false`.
+    ///
+    /// # Panics
+    ///
+    /// If it is called within a tokio runtime: the cases get one of their own.
+    pub fn run(self) {
+        self.into_suite().run();
+    }
+
+    /// Runs all cases and answers how each ended, in the order of the suite: for a program that judges adapters.
+    ///
+    /// # Panics
+    ///
+    /// If it is called within a tokio runtime: the cases get one of their own.
+    #[must_use]
+    pub fn report(self) -> Vec<CaseReport> {
+        self.into_suite().report()
+    }
+
+    pub(crate) fn into_suite(self) -> Suite {
+        let Self { name: subject, cases, place, side, expected, deadline } = self;
+        let cases = cases.into_iter().map(|case| {
+            let (place, subject) = (Arc::clone(&place), subject.clone());
+            let run = move || -> BoxFuture<Result<(), Stop>> {
+                let (place, subject) = (Arc::clone(&place), subject.clone());
+                Box::pin(async move {
+                    if let Err(error) = place.ask(Ask::Hello).await {
+                        return Err(Stop::from_factory(error.as_ref(), &subject));
+                    }
+                    let it = Subject::new(place, side, case.differences);
+                    match ((case.run)(it).await, expected) {
+                        (Ok(()), Expected::Pass) | (Err(_), Expected::Fail) => Ok(()),
+                        (Err(failure), Expected::Pass) => Err(Stop::Failed(failure.to_string())),
+                        (Ok(()), Expected::Fail) => {
+                            Err(Stop::Failed("here the two do not differ".to_owned()))
+                        }
+                    }
+                })
+            };
+            Case { name: case.name, run: Arc::new(run) }
+        });
+        Suite { cases: cases.collect(), subject, deadline }
+    }
+}
+
+/// Runs several suites as one test program, as the command line says, and answers how their cases ended.
+///
+/// # Panics
+///
+/// If it is called within a tokio runtime: the cases get one of their own.
+pub fn run_together(suites: impl IntoIterator<Item = AdapterSuite>) -> crate::Runs {
+    crate::suite::run_together(suites.into_iter().map(AdapterSuite::into_suite).collect())
+}
+
+/// Differences that no case looks at; there must be none.
+#[doc(hidden)]
+#[must_use]
+pub fn differences_without_a_case() -> Vec<Difference> {
+    let seen: BTreeSet<_> = cases::ALL.concat().iter().flat_map(|case| case.differences).copied().collect();
+    Difference::ALL.iter().filter(|difference| !seen.contains(difference)).copied().collect()
+}

@@ -1,0 +1,53 @@
+//! The cases, by topic.
+
+use std::time::Duration;
+
+use super::{AdapterCase, promises};
+
+mod attributes;
+mod caching;
+mod decisions;
+mod defaults;
+mod lifetimes;
+mod loaded;
+mod merging;
+mod outages;
+mod paths;
+mod privileges;
+mod proxies;
+mod races;
+mod reading;
+mod records;
+mod responses;
+mod secrets;
+mod special;
+mod values;
+mod verbs;
+
+/// All of them, in their order.
+pub(super) const ALL: &[&[AdapterCase]] = &[
+    values::CASES,
+    decisions::CASES,
+    loaded::CASES,
+    lifetimes::CASES,
+    attributes::CASES,
+    reading::CASES,
+    secrets::CASES,
+    proxies::CASES,
+    paths::CASES,
+    verbs::CASES,
+    responses::CASES,
+    races::CASES,
+    outages::CASES,
+    records::CASES,
+    caching::CASES,
+    defaults::CASES,
+    privileges::CASES,
+    merging::CASES,
+    special::CASES,
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,177 @@
+//! When a connection counts as secure, and what that means for the cookie.
+
+use serde_json::json;
+
+use super::promises;
+use crate::adapter::client::Request;
+use crate::adapter::client::page::SetCookie;
+use crate::adapter::options::{Options, Proxy, express};
+use crate::adapter::subject::Subject;
+use crate::failure::Outcome;
+use crate::script::step::steps::{get, insert};
+
+promises! {
+    both a_secure_cookie_is_not_set_over_http;
+    both a_session_is_stored_though_its_secure_cookie_is_not_set;
+    both a_secure_cookie_is_set_behind_a_proxy_that_is_trusted;
+    both a_secure_cookie_is_not_set_if_the_proxy_speaks_http;
+    both a_proxy_that_is_not_trusted_is_not_believed;
+    both a_proxy_on_a_private_network_is_believed_if_such_are_trusted;
+    both without_its_header_a_proxy_is_not_believed;
+    both the_first_of_the_proxies_counts;
+    both the_proxies_word_may_be_in_capitals_and_between_blanks;
+    both the_proxies_word_must_be_the_whole_word;
+    both other_headers_of_proxies_are_not_looked_at;
+    both an_automatic_cookie_is_secure_over_https;
+    both an_automatic_cookie_is_not_secure_over_http;
+    both an_automatic_cookie_is_not_secure_if_the_proxy_is_not_trusted;
+    both a_session_made_over_http_does_not_become_secure;
+    both a_session_made_over_https_stays_secure;
+    both an_automatic_same_site_is_none_over_https;
+    both an_automatic_same_site_is_lax_over_http;
+}
+
+/// The cookie of a new session, for a request with this word of a proxy.
+async fn cookie(it: &Subject, options: Options, proto: Option<&str>) -> Outcome<Option<SetCookie>> {
+    let (site, browser) = it.browser(options).await?;
+    let request = Request::get("/play").steps([insert("n", 1)]);
+    let request = match proto {
+        Some(proto) => request.line("X-Forwarded-Proto", proto),
+        None => request,
+    };
+    let page = browser.send(request).await?.expect(200)?;
+    ensure_eq!(site.records().await?.len(), 1, "records");
+    page.cookie(site.cookie_name())
+}
+
+async fn is_set(it: &Subject, options: Options, proto: Option<&str>, set: bool) -> Outcome {
+    let is_set = cookie(it, options, proto).await?.is_some();
+    ensure_eq!(is_set, set, "whether the cookie is set with {proto:?}");
+    Ok(())
+}
+
+async fn attributes(it: &Subject, options: Options, proto: Option<&str>, attributes: &str) -> Outcome {
+    let cookie = cookie(it, options, proto).await?.map(|cookie| cookie.attributes);
+    ensure_eq!(cookie.as_deref(), Some(attributes), "the attributes with {proto:?}");
+    Ok(())
+}
+
+async fn a_secure_cookie_is_not_set_over_http(it: Subject) -> Outcome {
+    is_set(&it, express().secure("always"), None, false).await
+}
+
+async fn a_session_is_stored_though_its_secure_cookie_is_not_set(it: Subject) -> Outcome {
+    let (site, browser) = it.browser(express().secure("always")).await?;
+    browser.play([insert("n", 1)]).await?;
+    ensure_eq!(site.record().await?.payload["n"], json!(1), "what is stored");
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(null)], "what the browser comes back to");
+    Ok(())
+}
+
+async fn a_secure_cookie_is_set_behind_a_proxy_that_is_trusted(it: Subject) -> Outcome {
+    is_set(&it, express().secure("always").proxy(Proxy::Everybody), Some("https"), true).await
+}
+
+async fn a_secure_cookie_is_not_set_if_the_proxy_speaks_http(it: Subject) -> Outcome {
+    is_set(&it, express().secure("always").proxy(Proxy::Everybody), Some("http"), false).await
+}
+
+async fn a_proxy_that_is_not_trusted_is_not_believed(it: Subject) -> Outcome {
+    is_set(&it, express().secure("always"), Some("https"), false).await
+}
+
+async fn a_proxy_on_a_private_network_is_believed_if_such_are_trusted(it: Subject) -> Outcome {
+    let options = || express().secure("always").proxy(Proxy::PrivateNetworks);
+    is_set(&it, options(), Some("https"), true).await?;
+    is_set(&it, options(), Some("http"), false).await?;
+    is_set(&it, options(), None, false).await
+}
+
+async fn without_its_header_a_proxy_is_not_believed(it: Subject) -> Outcome {
+    let options = || express().secure("always").proxy(Proxy::Everybody);
+    is_set(&it, options(), None, false).await?;
+    is_set(&it, options(), Some(""), false).await
+}
+
+async fn the_first_of_the_proxies_counts(it: Subject) -> Outcome {
+    let options = || express().secure("always").proxy(Proxy::Everybody);
+    is_set(&it, options(), Some("https,http"), true).await?;
+    is_set(&it, options(), Some("https, http, http"), true).await?;
+    is_set(&it, options(), Some("http,https"), false).await?;
+    is_set(&it, options(), Some(",https"), false).await
+}
+
+async fn the_proxies_word_may_be_in_capitals_and_between_blanks(it: Subject) -> Outcome {
+    let options = || express().secure("always").proxy(Proxy::Everybody);
+    is_set(&it, options(), Some("HTTPS"), true).await?;
+    is_set(&it, options(), Some("  https  "), true).await?;
+    is_set(&it, options(), Some("https ,http"), true).await
+}
+
+async fn the_proxies_word_must_be_the_whole_word(it: Subject) -> Outcome {
+    let options = || express().secure("always").proxy(Proxy::Everybody);
+    for word in ["httpsx", "https://", "on", "wss", "https;http", "\"https\""] {
+        is_set(&it, options(), Some(word), false).await?;
+    }
+    Ok(())
+}
+
+async fn other_headers_of_proxies_are_not_looked_at(it: Subject) -> Outcome {
+    let (site, browser) = it.browser(express().secure("always").proxy(Proxy::Everybody)).await?;
+    let request = Request::get("/play")
+        .line("X-Forwarded-Ssl", "on")
+        .line("Front-End-Https", "on")
+        .line("X-Forwarded-Port", "443")
+        .line("Forwarded", "proto=https");
+    let page = browser.send(request.steps([insert("n", 1)])).await?.expect(200)?;
+    ensure_eq!(page.cookie(site.cookie_name())?, None, "the cookie");
+    Ok(())
+}
+
+async fn an_automatic_cookie_is_secure_over_https(it: Subject) -> Outcome {
+    let options = express().secure("auto").proxy(Proxy::Everybody);
+    attributes(&it, options, Some("https"), "Path=/; HttpOnly; Secure").await
+}
+
+async fn an_automatic_cookie_is_not_secure_over_http(it: Subject) -> Outcome {
+    let options = || express().secure("auto").proxy(Proxy::Everybody);
+    attributes(&it, options(), Some("http"), "Path=/; HttpOnly").await?;
+    attributes(&it, options(), None, "Path=/; HttpOnly").await
+}
+
+async fn an_automatic_cookie_is_not_secure_if_the_proxy_is_not_trusted(it: Subject) -> Outcome {
+    attributes(&it, express().secure("auto"), Some("https"), "Path=/; HttpOnly").await
+}
+
+/// The attributes of a session's cookie on its second request, for the words of a proxy on the first and on the second.
+async fn second(it: &Subject, first: &str, second: &str) -> Outcome<Option<String>> {
+    let (site, browser) = it.browser(express().secure("auto").proxy(Proxy::Everybody).rolling()).await?;
+    let request = Request::get("/play").line("X-Forwarded-Proto", first).steps([insert("n", 1)]);
+    let page = browser.send(request).await?.expect(200)?;
+    let value = page.cookie(site.cookie_name())?.map(|cookie| cookie.value).unwrap_or_default();
+    let request = Request::get("/play").line("X-Forwarded-Proto", second).cookie(site.cookie_of(&value));
+    let page = browser.send(request.steps([insert("n", 2)])).await?.expect(200)?;
+    Ok(page.cookie(site.cookie_name())?.map(|cookie| cookie.attributes))
+}
+
+async fn a_session_made_over_http_does_not_become_secure(it: Subject) -> Outcome {
+    ensure_eq!(second(&it, "http", "https").await?.as_deref(), Some("Path=/; HttpOnly"), "the attributes");
+    Ok(())
+}
+
+async fn a_session_made_over_https_stays_secure(it: Subject) -> Outcome {
+    ensure_eq!(second(&it, "https", "http").await?, None, "the attributes over http");
+    let over_https = second(&it, "https", "https").await?;
+    ensure_eq!(over_https.as_deref(), Some("Path=/; HttpOnly; Secure"), "the attributes over https");
+    Ok(())
+}
+
+async fn an_automatic_same_site_is_none_over_https(it: Subject) -> Outcome {
+    let options = express().secure("auto").same_site("auto").proxy(Proxy::Everybody);
+    attributes(&it, options, Some("https"), "Path=/; HttpOnly; Secure; SameSite=None").await
+}
+
+async fn an_automatic_same_site_is_lax_over_http(it: Subject) -> Outcome {
+    let options = express().secure("auto").same_site("auto").proxy(Proxy::Everybody);
+    attributes(&it, options, Some("http"), "Path=/; HttpOnly; SameSite=Lax").await
+}

@@ -1,0 +1,26 @@
+//! What a framework may lack.
+
+/// Something that cases need and that a framework, or an adapter, may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Feature {
+    /// `/maybe`: an extractor that gives no session instead of an error outside the cookie's path.
+    Optional,
+    /// `/peek`: an extractor that does not extend the session's life.
+    Peek,
+    /// `/nested/play`: routers within routers, whose layers see a shortened path.
+    Nested,
+    /// `/stream`: a body that is sent piece by piece.
+    Stream,
+    /// `/socket`: websockets.
+    Socket,
+    /// `/two/play`: two session layers around one handler, each reached by its name.
+    TwoLayers,
+    /// `/signed-in`: a guard that lets only the signed-in pass; it answers 401, or sends visitors to
+    /// [`Site::login_page`](super::Site::login_page) with a 303.
+    Guard,
+    /// A handler's panic that the adapter can tell from a handler's answer.
+    Panic,
+    /// Requests that end when their client has gone.
+    Disconnect,
+}
