@@ -23,7 +23,7 @@ Usage: cargo xtask test [--quick] [--only STEP]...
 Steps:
   fmt      cargo fmt --all --check
   clippy   cargo clippy on everything, warnings denied
-  tests    cargo test on everything: unit, integration and documentation tests
+  tests    cargo test on everything: unit, integration and documentation tests, the oracle's Node packages included
   node     the tests in tests/node, against the real Node packages
   shared   the tests in examples/node-and-rust: express and axum on one store, with the real Node store packages
   browser  the tests in tests/browser, in a real Chromium (its path is in CHROMIUM)

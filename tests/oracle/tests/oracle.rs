@@ -41,13 +41,13 @@ fn print(shared: &[CaseFacts], all: &[CaseFacts], reports: &[Vec<CaseReport>]) {
         let differences: Vec<_> = case.differences.iter().map(|it| format!("{it:?}")).collect();
         println!("{:widest$}  {express:15}  {ours:6}  {}", case.name, differences.join(", "));
     }
-    println!("\nwhere the two differ on purpose: express-session / ours, since");
+    println!("\nwhere the two differ on purpose: express-session / ours (why)");
     let mut met: Vec<_> = ran.iter().flat_map(|case| case.differences).collect();
     met.sort_unstable();
     met.dedup();
     for difference in met {
         let [express, ours, why] = difference.sentences();
-        println!("  {difference:?}: {express} / {ours}, since {why}");
+        println!("  {difference:?}: {express} / {ours} ({why})");
     }
     let own = all.iter().filter(|case| case.scope == Scope::Ours).count();
     println!("\n{} cases are shared; {own} more are about what express-session does not have", shared.len());

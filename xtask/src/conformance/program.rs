@@ -54,6 +54,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program(Half::Contract, "session-store-redis", "conformance", &["redis"]),
     program(Half::Contract, "session-store-migrating", "conformance", &["migrating"]),
     program(Half::Faults, "session-store-sql", "faults", &["postgres", "mysql"]),
+    program(Half::Adapter, "session-axum", "conformance", &["axum"]),
 ];
 
 impl Program {

@@ -35,6 +35,13 @@ pub(crate) fn run(folder: &'static str, tools: &dyn Fn() -> Tools) -> Verdict {
     steps::counted(&mut command, counts::node_summary, "see the failures above")
 }
 
+/// What Rust tests need that talk to Node: a Node that is recent enough, and the packages in `folder`, installed.
+pub(crate) fn packages(folder: &str) -> Tools {
+    let variables = tools()?;
+    install(&workspace::root().join(folder), &variables)?;
+    Ok(variables)
+}
+
 /// Node and npm, installed if need be.
 pub(crate) fn tools() -> Tools {
     for program in ["node", "npm"] {

@@ -64,7 +64,7 @@ differences! {
         "a store would end the session too early (connect-redis 259)",
     SignedAnew:
         "a cookie signed with a retired secret stays so" / "it is signed anew when it is used" /
-        "or a rotation never ends",
+        "a rotation would never end",
     KeyOrder:
         "the order of the keys is a datum" / "it is none" /
         "it means nothing and would cost writes",

@@ -16,8 +16,7 @@ pub enum Feature {
     Socket,
     /// `/two/play`: two session layers around one handler, each reached by its name.
     TwoLayers,
-    /// `/signed-in`: a guard that lets only the signed-in pass; it answers 401, or sends visitors to
-    /// [`Site::login_page`](super::Site::login_page) with a 303.
+    /// `/signed-in`: a guard that lets only the signed-in pass and answers 401 to everybody else.
     Guard,
     /// A handler's panic that the adapter can tell from a handler's answer.
     Panic,

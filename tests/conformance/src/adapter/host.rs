@@ -155,13 +155,8 @@ impl Mounted {
             let clock = ManualClock::at(from_millis(now));
             let probe = Arc::new(Probe::default());
             let sessions = |policy| sessions(policy, &probe, &clock, &options);
-            let site = Site::new(
-                number,
-                sessions(options.policy()?),
-                sessions(options.second_policy()?),
-                options.login_page,
-            );
-            let (site, strings) = site?;
+            let (site, strings) =
+                Site::new(number, sessions(options.policy()?), sessions(options.second_policy()?))?;
             let running = Running { clock: clock.clone(), probe: Arc::clone(&probe), stop: strings.stop };
             sites.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(running));
             let mut server = tokio::spawn(mount(site));

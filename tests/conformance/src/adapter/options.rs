@@ -33,8 +33,6 @@ pub(crate) struct Options {
     adjust: Vec<Adjust>,
     #[serde(skip)]
     pub(crate) deadline: Duration,
-    #[serde(skip)]
-    pub(crate) login_page: Option<&'static str>,
 }
 
 /// A further change of the policy.
@@ -89,7 +87,6 @@ pub(crate) fn express() -> Options {
         adjust: Vec::new(),
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
-        login_page: None,
     }
 }
 
@@ -191,11 +188,6 @@ impl Options {
 
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
-        self
-    }
-
-    pub(crate) fn login_page(mut self, path: &'static str) -> Self {
-        self.login_page = Some(path);
         self
     }
 

@@ -17,7 +17,6 @@ struct Inner {
     number: u64,
     sessions: Sessions,
     second: Sessions,
-    login_page: Option<&'static str>,
     listener: Mutex<Option<TcpListener>>,
     address: watch::Sender<Option<SocketAddr>>,
     stopped: watch::Receiver<bool>,
@@ -36,18 +35,13 @@ pub(crate) struct Strings {
 }
 
 impl Site {
-    pub(crate) fn new(
-        number: u64,
-        sessions: Sessions,
-        second: Sessions,
-        login_page: Option<&'static str>,
-    ) -> io::Result<(Self, Strings)> {
+    pub(crate) fn new(number: u64, sessions: Sessions, second: Sessions) -> io::Result<(Self, Strings)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let (stop, stopped) = watch::channel(false);
         let (address, at) = watch::channel(None);
         let listener = Mutex::new(Some(listener));
-        let inner = Inner { number, sessions, second, login_page, listener, address, stopped };
+        let inner = Inner { number, sessions, second, listener, address, stopped };
         Ok((Self(Arc::new(inner)), Strings { address: at, stop }))
     }
 
@@ -61,12 +55,6 @@ impl Site {
     #[must_use]
     pub fn second(&self) -> Sessions {
         self.0.second.clone()
-    }
-
-    /// Where the layer is to send visitors who are not signed in, if anywhere: for [`Feature::Guard`](super::Feature::Guard).
-    #[must_use]
-    pub fn login_page(&self) -> Option<&'static str> {
-        self.0.login_page
     }
 
     /// A bound, non-blocking listener to accept at. It can be taken once.
