@@ -8,6 +8,7 @@ mod attributes;
 mod caching;
 mod decisions;
 mod defaults;
+mod endings;
 mod lifetimes;
 mod loaded;
 mod merging;
@@ -37,6 +38,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     paths::CASES,
     verbs::CASES,
     responses::CASES,
+    endings::CASES,
     races::CASES,
     outages::CASES,
     records::CASES,

@@ -22,6 +22,7 @@ promises! {
     both the_proxies_word_may_be_in_capitals_and_between_blanks;
     both the_proxies_word_must_be_the_whole_word;
     both other_headers_of_proxies_are_not_looked_at;
+    both what_a_proxy_says_of_its_client_does_not_matter;
     both an_automatic_cookie_is_secure_over_https;
     both an_automatic_cookie_is_not_secure_over_http;
     both an_automatic_cookie_is_not_secure_if_the_proxy_is_not_trusted;
@@ -125,6 +126,19 @@ async fn other_headers_of_proxies_are_not_looked_at(it: Subject) -> Outcome {
         .line("Forwarded", "proto=https");
     let page = browser.send(request.steps([insert("n", 1)])).await?.expect(200)?;
     ensure_eq!(page.cookie(site.cookie_name())?, None, "the cookie");
+    Ok(())
+}
+
+/// The address that the connection comes from counts, which anybody could claim to be another's.
+async fn what_a_proxy_says_of_its_client_does_not_matter(it: Subject) -> Outcome {
+    let (site, browser) = it.browser(express().secure("always").proxy(Proxy::PrivateNetworks)).await?;
+    let request = Request::get("/play")
+        .https()
+        .line("X-Forwarded-For", "203.0.113.9")
+        .line("X-Real-Ip", "203.0.113.9")
+        .line("Forwarded", "for=203.0.113.9");
+    let page = browser.send(request.steps([insert("n", 1)])).await?.expect(200)?;
+    ensure!(page.cookie(site.cookie_name())?.is_some(), "no cookie is set");
     Ok(())
 }
 
