@@ -23,9 +23,12 @@ pub use difference::Difference;
 use difference::Side;
 pub use feature::Feature;
 pub use host::Host;
-use host::{Ask, Mount, Mounted, Place, Remote};
+use host::{Ask, Mount, Mounted, Place, Remote, Stores};
 pub use site::Site;
 use subject::Subject;
+
+use session_core::store::{Directory, StoreError};
+use session_store_memory::MemoryStore;
 
 use crate::failure::Outcome;
 use crate::suite::{BoxFuture, Case, CaseReport, Suite};
@@ -73,8 +76,42 @@ where
     F: Fn(Site) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
+    let memory = || async { Ok::<_, StoreError>(MemoryStore::new()) };
+    AdapterSuite::new("adapter", mounted(mount, memory), Side::Ours)
+}
+
+/// The cases of an adapter together with a store: a whole story over HTTP, and the races that have to end well.
+///
+/// `make` gives an empty store for each case, as for [`directory`](crate::directory). What each of the two promises by itself
+/// is for [`adapter`] and [`directory`](crate::directory) to find out.
+pub fn pair<F, Fut, G, Made, S, E>(mount: F, make: G) -> AdapterSuite
+where
+    F: Fn(Site) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
+    G: Fn() -> Made + Send + Sync + 'static,
+    Made: Future<Output = Result<S, E>> + Send + 'static,
+    S: Directory,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let cases = cases::PAIRED.concat();
+    AdapterSuite { cases, ..AdapterSuite::new("pair", mounted(mount, make), Side::Ours) }
+}
+
+fn mounted<F, Fut, G, Made, S, E>(mount: F, make: G) -> Arc<dyn Place>
+where
+    F: Fn(Site) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
+    G: Fn() -> Made + Send + Sync + 'static,
+    Made: Future<Output = Result<S, E>> + Send + 'static,
+    S: Directory,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
     let mount: Arc<Mount> = Arc::new(move |site| Box::pin(mount(site)));
-    AdapterSuite::new("adapter", Arc::new(Mounted::new(mount)), Side::Ours)
+    let stores: Arc<Stores> = Arc::new(move || {
+        let store = make();
+        Box::pin(async move { Ok(Arc::new(store.await.map_err(Into::into)?) as Arc<dyn Directory>) })
+    });
+    Arc::new(Mounted::new(mount, stores))
 }
 
 /// The cases that are true of express-session, too, for an implementation of it elsewhere.

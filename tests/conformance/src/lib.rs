@@ -64,7 +64,7 @@ pub mod doc;
 
 pub use adapter::{
     AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences,
-    differences_without_a_case, judged_by, run_together,
+    differences_without_a_case, judged_by, pair, run_together,
 };
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};

@@ -72,8 +72,11 @@ impl Stop {
     }
 }
 
+/// A pair of an adapter and a store, `axum+redis`, is required if one of the two is.
 fn is_required(name: &str, list: Option<&str>) -> bool {
-    list.is_some_and(|list| list.split(',').any(|required| required.trim() == name))
+    list.is_some_and(|list| {
+        list.split(',').any(|required| name.split('+').any(|name| required.trim() == name))
+    })
 }
 
 #[cfg(test)]
@@ -83,6 +86,7 @@ mod tests {
     #[test]
     fn only_what_the_list_names_is_required() {
         assert!(is_required("redis", Some("mysql, redis")));
+        assert!(is_required("axum+redis", Some("mysql, redis")));
         assert!(!is_required("redis", Some("redis-cluster")));
         assert!(!is_required("redis", Some("")));
         assert!(!is_required("redis", None));

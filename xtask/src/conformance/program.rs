@@ -55,6 +55,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program(Half::Contract, "session-store-migrating", "conformance", &["migrating"]),
     program(Half::Faults, "session-store-sql", "faults", &["postgres", "mysql"]),
     program(Half::Adapter, "session-axum", "conformance", &["axum"]),
+    program(
+        Half::Matrix,
+        "session-matrix",
+        "matrix",
+        &["axum+memory", "axum+sqlite", "axum+postgres", "axum+mysql", "axum+redis"],
+    ),
 ];
 
 impl Program {

@@ -22,6 +22,7 @@ mod records;
 mod responses;
 mod secrets;
 mod special;
+mod story;
 mod values;
 mod verbs;
 
@@ -47,7 +48,11 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     privileges::CASES,
     merging::CASES,
     special::CASES,
+    story::CASES,
 ];
+
+/// Those in which adapter and store have to play together.
+pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -22,4 +22,6 @@ pub enum Feature {
     Panic,
     /// Requests that end when their client has gone.
     Disconnect,
+    /// A store that goes by the time it is told: for a [`pair`](crate::pair) whose store goes by its server's clock.
+    ToldTime,
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 use session_core::SessionId;
+use session_core::store::Directory;
 use session_driver::{Clock as _, ManualClock, Sessions};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
@@ -119,9 +120,13 @@ impl Place for Remote {
 /// Serves a site until it is stopped.
 pub(crate) type Mount = dyn Fn(Site) -> BoxFuture<Result<(), BoxError>> + Send + Sync;
 
+/// Gives an empty store, for one site.
+pub(crate) type Stores = dyn Fn() -> BoxFuture<Result<Arc<dyn Directory>, BoxError>> + Send + Sync;
+
 /// A host in this process: the mount under test.
 pub(crate) struct Mounted {
     mount: Arc<Mount>,
+    stores: Arc<Stores>,
     sites: Arc<Mutex<HashMap<u64, Arc<Running>>>>,
 }
 
@@ -135,8 +140,8 @@ struct Running {
 static SITES: AtomicU64 = AtomicU64::new(1);
 
 impl Mounted {
-    pub(crate) fn new(mount: Arc<Mount>) -> Self {
-        Self { mount, sites: Arc::default() }
+    pub(crate) fn new(mount: Arc<Mount>, stores: Arc<Stores>) -> Self {
+        Self { mount, stores, sites: Arc::default() }
     }
 
     fn sites(&self) -> MutexGuard<'_, HashMap<u64, Arc<Running>>> {
@@ -149,11 +154,12 @@ impl Mounted {
 
     fn open(&self, options: &Options, now: i64) -> BoxFuture<Result<Value, BoxError>> {
         let number = SITES.fetch_add(1, Ordering::Relaxed);
-        let (mount, sites) = (Arc::clone(&self.mount), Arc::clone(&self.sites));
+        let (mount, stores, sites) =
+            (Arc::clone(&self.mount), Arc::clone(&self.stores), Arc::clone(&self.sites));
         let options = options.clone();
         Box::pin(async move {
             let clock = ManualClock::at(from_millis(now));
-            let probe = Arc::new(Probe::default());
+            let probe = Arc::new(Probe::new(stores().await?));
             let sessions = |policy| sessions(policy, &probe, &clock, &options);
             let (site, strings) =
                 Site::new(number, sessions(options.policy()?), sessions(options.second_policy()?))?;
@@ -213,7 +219,11 @@ impl Place for Mounted {
     fn ask(&self, ask: Ask) -> BoxFuture<Result<Value, BoxError>> {
         let running = |site| self.running(site);
         match ask {
-            Ask::Hello => answer(Ok(())),
+            // Without a store nothing can be said of the adapter.
+            Ask::Hello => {
+                let store = (self.stores)();
+                Box::pin(async move { store.await.map(|_| Value::Null) })
+            }
             Ask::Open { options, now } => self.open(&options, now),
             Ask::Close { site } => {
                 gate::forget(&format!("{site}/"));

@@ -1,4 +1,4 @@
-//! A memory store that counts what is asked of it, and can be told to fail or to wait.
+//! A store that counts what is asked of it, and can be told to fail or to wait.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Directory as _, Extend, Record, Replace, Replaced, Store, StoreError, Stored, Touched,
+    Created, Deleted, Directory, Extend, Record, Replace, Replaced, Store, StoreError, Stored, Touched,
     Updated, Version, async_trait,
 };
-use session_store_memory::MemoryStore;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 
@@ -38,7 +37,7 @@ pub(crate) struct Calls {
 
 /// The store of one site.
 pub(crate) struct Probe {
-    store: MemoryStore,
+    store: Arc<dyn Directory>,
     state: Mutex<State>,
     /// Calls of this verb wait until it is another.
     holding: watch::Sender<Option<Verb>>,
@@ -52,18 +51,11 @@ struct State {
     failing: BTreeSet<Verb>,
 }
 
-impl Default for Probe {
-    fn default() -> Self {
-        Self {
-            store: MemoryStore::new(),
-            state: Mutex::default(),
-            holding: watch::Sender::new(None),
-            held: Semaphore::new(0),
-        }
-    }
-}
-
 impl Probe {
+    pub(crate) fn new(store: Arc<dyn Directory>) -> Self {
+        Self { store, state: Mutex::default(), holding: watch::Sender::new(None), held: Semaphore::new(0) }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -29,7 +29,7 @@ promises! {
     ours a_slow_write_that_crosses_a_renewal_is_told_so;
     ours a_slow_reader_that_crosses_a_login_does_not_undo_it;
     ours a_slow_writer_that_crosses_a_login_does_not_undo_it;
-    ours an_end_by_time_beats_a_slow_write;
+    ours an_end_by_time_beats_a_slow_write needs ToldTime;
 }
 
 /// The value of a key, and three requests that could have it.
