@@ -12,7 +12,7 @@ Build and run the login example. Ctrl-C ends it.
 
 Usage: cargo xtask demo [--adapter NAME] [--store NAME] [--port N]
 
-  --adapter NAME   a folder of examples/login; axum unless told otherwise
+  --adapter NAME   axum, actix-web, rocket or poem; axum unless told otherwise
   --store NAME     sqlite (sessions survive a restart) or memory; sqlite unless told otherwise
   --port N         the port on 127.0.0.1; 4000 unless told otherwise
 ";
@@ -52,7 +52,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
 }
 
 /// The adapters that have a login example. What the examples share lies beside them and is a library.
-fn adapters() -> Vec<String> {
+pub(crate) fn adapters() -> Vec<String> {
     let folders = fs::read_dir(workspace::root().join("examples/login")).into_iter().flatten().flatten();
     let mut names: Vec<String> = folders
         .filter(|entry| entry.path().join("src/main.rs").is_file())

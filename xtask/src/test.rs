@@ -26,7 +26,7 @@ Steps:
   tests    cargo test on everything: unit, integration and documentation tests, the oracle's Node packages included
   node     the tests in tests/node, against the real Node packages
   shared   the tests in examples/node-and-rust: express and axum on one store, with the real Node store packages
-  browser  the tests in tests/browser, in a real Chromium (its path is in CHROMIUM)
+  browser  the tests in tests/browser on every login example, in a real Chromium (its path is in CHROMIUM)
   docs     cargo doc, warnings denied
   table    ARCHITECTURE.md shows the decision table that the code prints
   tidy     the rules of the house

@@ -21,15 +21,53 @@
 //! ```
 //!
 //! A handler that does not ask for the session costs no store access. What a handler changes is saved when it has
-//! returned, before the response goes out; if that fails the client gets an error and no cookie.
+//! returned, whatever it returned, before the response goes out; if that fails the client gets an error and no cookie.
 //!
-//! Give the layer the address of the client (`into_make_service_with_connect_info::<SocketAddr>()`) if the policy trusts
-//! proxies on private networks.
+//! # Routes for those who have signed in
+//!
+//! A handler that asks for [`SignedIn`] has the session and its owner. Everybody else gets 401, or 303 where a
+//! [login page](SessionsBuilder::login_page) was named, and the request only wants to see a page.
+//!
+//! # Several sessions
+//!
+//! Several layers may be around a route if their cookies have different names. [`Session`] is that of the innermost
+//! one; [`Named`] gives any of them, by the name of its cookie.
+//!
+//! # With axum
+//!
+//! - A handler that panics ends the connection, and the session is as it was. A layer that turns panics into responses
+//!   belongs outside the [`SessionLayer`].
+//! - Give the layer the address of the client (`into_make_service_with_connect_info::<SocketAddr>()`) if the policy trusts
+//!   proxies on private networks.
+//!
+//! # Without axum
+//!
+//! The layer goes around any tower service whose responses can have a text for a body, on a plain hyper server say. There
+//! [`Session::of`] takes the place of the extractor, and a [`SessionError`] becomes a response:
+//!
+//! ```
+//! use http::{Request, Response};
+//! use session_axum::{Session, SessionError};
+//!
+//! async fn visits<B>(request: Request<B>) -> Result<Response<String>, SessionError> {
+//!     let session = Session::of(&request).await?;
+//!     let visits = session.update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1)?;
+//!     Ok(Response::new(format!("You have been here {visits} times.")))
+//! }
+//!
+//! async fn call<B>(request: Request<B>) -> Response<String> {
+//!     visits(request).await.unwrap_or_else(Response::from)
+//! }
+//! ```
+//!
+//! What that is made of is the [`Exchange`] in the request's extensions. It also answers whether somebody has
+//! [signed in](Exchange::signed_in), and finds the session of [another layer](Exchange::named). A server that is to tell the
+//! layer whom it talks with puts an [`axum::extract::ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) beside it.
 
 mod extract;
 mod middleware;
 
-pub use extract::{Peek, Session, SessionError};
+pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
 pub use session_driver::core::StoreKey;
 pub use session_driver::core::store;
@@ -38,9 +76,9 @@ pub use session_driver::core::{
     policy,
 };
 pub use session_driver::{
-    Clock, Device, Devices, Error, ManualClock, Sessions, SessionsBuilder, SystemClock,
+    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
+    SystemClock, Time,
 };
-pub use session_driver::{Exchange, Time};
 
 /// The README's examples are compiled.
 #[cfg(doctest)]

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::{ConnectInfo, OriginalUri};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use session_driver::core::{Reply, RequestFacts};
-use session_driver::{Error, Exchange, Sessions};
+use session_driver::{Error, Exchange, Field, Others, Sessions};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -95,7 +95,7 @@ impl<S> SessionService<S> {
         };
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
-        self.layer.sessions.begin(&facts, cookies)
+        self.layer.sessions.begin_inside(extensions.get().cloned(), &facts, cookies)
     }
 }
 
@@ -153,7 +153,11 @@ where
                     // A future is not polled again after it was ready.
                     let mut response = response.take().unwrap_or_else(|| error_response(&Error::Finished));
                     match finished {
-                        Ok(reply) => add_headers(&reply, response.headers_mut()),
+                        Ok(reply) => {
+                            let headers = response.headers_mut();
+                            let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
+                            add_fields(headers, fields);
+                        }
                         Err(error) => response = error_response(&error),
                     }
                     return Poll::Ready(Ok(response));
@@ -163,29 +167,25 @@ where
     }
 }
 
-fn add_headers(reply: &Reply, headers: &mut HeaderMap) {
-    if let Some(cookie) = reply.set_cookie().and_then(|cookie| HeaderValue::from_str(cookie).ok()) {
-        headers.append(SET_COOKIE, cookie);
-    }
-    if let Some(cache_control) = reply.cache_control(text(headers, &CACHE_CONTROL)) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    }
-    if let Some(vary) = reply.vary() {
-        headers.append(VARY, HeaderValue::from_static(vary));
+fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
+    for Field { name, value, others } in fields {
+        let name = HeaderName::from_static(name);
+        let Ok(value) = HeaderValue::from_str(&value) else { continue };
+        match others {
+            Others::Stay => headers.append(name, value),
+            Others::Go => headers.insert(name, value).is_some(),
+        };
     }
 }
 
-/// What the client gets when its session could not be loaded or saved.
+/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
 pub(crate) fn error_response<R: From<&'static str>>(error: &Error) -> Response<R> {
-    tracing::error!(target: "session", event = "request_failed", %error);
+    error.report();
     let mut response = Response::new(R::from(error.public_message()));
     *response.status_mut() =
         StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
+    add_fields(headers, Field::of_error(error));
     response
 }

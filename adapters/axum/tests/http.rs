@@ -4,20 +4,15 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use common::{Server, cookie_field, policy};
+use common::{Server, Switched, cookie_field, policy};
 use session_axum::policy::{Rolling, Secure, TrustProxy};
-use session_axum::store::{
-    Created, Deleted, Extend, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version, async_trait,
-};
 use session_axum::{Peek, Session, SessionError, SessionLayer, Sessions};
 use session_store_memory::MemoryStore;
 
@@ -239,84 +234,13 @@ async fn a_peeking_route_reads_without_a_cookie() {
     assert_eq!((response.body.as_str(), response.all("set-cookie")), ("Some(1)", vec![]));
 }
 
-/// A store whose server can be switched off.
-#[derive(Default, Clone)]
-struct Switched {
-    store: Arc<MemoryStore>,
-    down: Arc<AtomicBool>,
-    failing_writes: Arc<AtomicBool>,
-}
-
-impl Switched {
-    fn check(&self, write: bool) -> Result<(), StoreError> {
-        let down = self.down.load(Ordering::SeqCst) || (write && self.failing_writes.load(Ordering::SeqCst));
-        if down { Err(StoreError::unavailable("connection refused")) } else { Ok(()) }
-    }
-}
-
-type Time = session_axum::Time;
-
-#[async_trait]
-impl Store for Switched {
-    async fn load(
-        &self,
-        key: &session_axum::StoreKey,
-        extend: Option<&Extend>,
-        now: Time,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.check(false)?;
-        self.store.load(key, extend, now).await
-    }
-    async fn create(
-        &self,
-        key: &session_axum::StoreKey,
-        record: &Record,
-        now: Time,
-    ) -> Result<Created, StoreError> {
-        self.check(true)?;
-        self.store.create(key, record, now).await
-    }
-    async fn update(
-        &self,
-        key: &session_axum::StoreKey,
-        record: &Record,
-        base: Option<&Version>,
-        now: Time,
-    ) -> Result<Updated, StoreError> {
-        self.check(true)?;
-        self.store.update(key, record, base, now).await
-    }
-    async fn touch(
-        &self,
-        key: &session_axum::StoreKey,
-        expires_at: Time,
-        base: Option<&Version>,
-        now: Time,
-    ) -> Result<Touched, StoreError> {
-        self.check(true)?;
-        self.store.touch(key, expires_at, base, now).await
-    }
-    async fn replace(&self, replace: Replace<'_>, now: Time) -> Result<Replaced, StoreError> {
-        self.check(true)?;
-        self.store.replace(replace, now).await
-    }
-    async fn delete(
-        &self,
-        key: &session_axum::StoreKey,
-        base: Option<&Version>,
-    ) -> Result<Deleted, StoreError> {
-        self.check(true)?;
-        self.store.delete(key, base).await
-    }
-}
-
 #[tokio::test]
 async fn while_the_store_is_down_only_requests_that_need_it_fail_and_nobody_is_logged_out() {
     let store = Switched::default();
     let server = Server::start(policy(), Arc::new(store.clone()), router()).await;
     let cookie = server.get("/count", "").await.cookie("");
 
-    store.down.store(true, Ordering::SeqCst);
+    store.set_down(true);
     let response = server.get("/read", &cookie).await;
     assert_eq!((response.status, response.all("retry-after")), (503, vec!["1"]));
     assert_eq!(response.all("set-cookie"), Vec::<&str>::new());
@@ -324,7 +248,7 @@ async fn while_the_store_is_down_only_requests_that_need_it_fail_and_nobody_is_l
     assert_eq!(server.get("/plain", &cookie).await.status, 200);
     assert_eq!(server.get("/read", "").await.status, 200);
 
-    store.down.store(false, Ordering::SeqCst);
+    store.set_down(false);
     assert_eq!(server.get("/read", &cookie).await.body, "Some(1)");
 }
 
@@ -332,40 +256,7 @@ async fn while_the_store_is_down_only_requests_that_need_it_fail_and_nobody_is_l
 async fn a_save_that_fails_is_an_error_without_a_cookie() {
     let store = Switched::default();
     let server = Server::start(policy(), Arc::new(store.clone()), router()).await;
-    store.failing_writes.store(true, Ordering::SeqCst);
+    store.set_failing_writes(true);
     let response = server.get("/count", "").await;
     assert_eq!((response.status, response.all("set-cookie")), (503, vec![]));
-}
-
-#[tokio::test]
-async fn the_layer_works_in_a_tower_stack_without_a_router() {
-    use axum::http::{Request, Response};
-    use tower_layer::Layer as _;
-    use tower_service::Service as _;
-
-    #[derive(Clone)]
-    struct Plain;
-    impl tower_service::Service<Request<()>> for Plain {
-        type Response = Response<String>;
-        type Error = std::convert::Infallible;
-        type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, request: Request<()>) -> Self::Future {
-            Box::pin(async move {
-                let exchange = request.extensions().get::<session_axum::Exchange>().unwrap().clone();
-                let session = exchange.session().await.unwrap();
-                session.insert("n", 1).unwrap();
-                Ok(Response::new("done".to_owned()))
-            })
-        }
-    }
-
-    let sessions = Sessions::new(policy().build().unwrap(), MemoryStore::new());
-    let mut service = SessionLayer::new(sessions).layer(Plain);
-    let response = service.call(Request::new(())).await.unwrap();
-    assert_eq!(response.body(), "done");
-    assert!(response.headers().contains_key(header::SET_COOKIE));
-    let _: &HeaderMap = response.headers();
 }

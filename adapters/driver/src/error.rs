@@ -2,6 +2,9 @@
 
 use session_core::store::{StoreError, StoreErrorKind};
 use thiserror::Error;
+use tracing::{debug, error};
+
+use crate::guard::Challenge;
 
 /// Why a session could not be loaded, used or saved. No variant shows an id, a secret or a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,11 +33,17 @@ pub enum Error {
     /// No session layer has seen this request.
     #[error("there is no session layer around this route; add one to the router")]
     NoLayer,
+    /// No session layer around this route has a cookie of this name.
+    #[error("no session layer around this route has a cookie called `{0}`; add one, or correct the name")]
+    NoLayerNamed(&'static str),
+    /// Nobody has signed in, on a route for those who have.
+    #[error("nobody has signed in, and this route is for those who have")]
+    NotSignedIn(Challenge),
 }
 
 impl Error {
     /// The HTTP status an adapter answers with: 503 where trying again may help, 409 where the session ended or was
-    /// renewed meanwhile, 500 where the application is at fault.
+    /// renewed meanwhile, 401 or 303 where somebody must sign in, 500 where the application is at fault.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
@@ -44,7 +53,9 @@ impl Error {
             },
             Self::Contended | Self::Randomness => 503,
             Self::Session(session_core::Error::Gone | session_core::Error::InDoubt) => 409,
-            Self::Session(_) | Self::Finished | Self::Busy | Self::NoLayer => 500,
+            Self::NotSignedIn(Challenge::Unauthorized) => 401,
+            Self::NotSignedIn(Challenge::LoginPage(_)) => 303,
+            Self::Session(_) | Self::Finished | Self::Busy | Self::NoLayer | Self::NoLayerNamed(_) => 500,
         }
     }
 
@@ -60,7 +71,16 @@ impl Error {
         match self.status() {
             503 => "The service is busy. Please try again in a moment.",
             409 => "Your session has changed meanwhile. Please try again.",
+            401 | 303 => "Please sign in.",
             _ => "Something went wrong.",
+        }
+    }
+
+    /// Logs that the client gets this error in place of a response. Adapters call it when they make that response.
+    pub fn report(&self) {
+        match self {
+            Self::NotSignedIn(_) => debug!(target: "session", event = "not_signed_in"),
+            _ => error!(target: "session", event = "request_failed", error = %self),
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Exchange(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
+    /// The exchange of the next session layer further out.
+    outer: Option<Exchange>,
     slot: Mutex<Slot>,
     /// Held by whoever awaits the store, so that a session is loaded once and saved by one at a time.
     gate: tokio::sync::Mutex<()>,
@@ -48,6 +50,8 @@ pub(crate) enum Slot {
     Busy,
     /// The response is on its way.
     Finished,
+    /// The handler panicked: there is nothing to save.
+    Abandoned,
 }
 
 impl fmt::Debug for Exchange {
@@ -59,6 +63,7 @@ impl fmt::Debug for Exchange {
             Slot::Outside => "Exchange(outside)",
             Slot::Busy => "Exchange(busy)",
             Slot::Finished => "Exchange(finished)",
+            Slot::Abandoned => "Exchange(abandoned)",
         })
     }
 }
@@ -73,11 +78,19 @@ impl Shared {
         std::mem::replace(&mut *self.lock(), Slot::Busy)
     }
 
+    /// Ends what [`take`](Self::take) began, unless the exchange was abandoned meanwhile.
+    fn put_back(&self, slot: Slot) {
+        let mut place = self.lock();
+        if let Slot::Busy = *place {
+            *place = slot;
+        }
+    }
+
     /// Runs `act` on the session.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
         match &mut *self.lock() {
             Slot::Open(state) => act(state),
-            Slot::Finished => Err(Error::Finished),
+            Slot::Finished | Slot::Abandoned => Err(Error::Finished),
             Slot::Outside => Err(session_core::Error::OutsidePath.into()),
             Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => Err(Error::Busy),
         }
@@ -92,8 +105,16 @@ enum Extending {
 }
 
 impl Exchange {
-    pub(crate) fn new(sessions: Sessions, slot: Slot) -> Self {
-        Self(Arc::new(Shared { sessions, slot: Mutex::new(slot), gate: tokio::sync::Mutex::new(()) }))
+    pub(crate) fn new(sessions: Sessions, outer: Option<Self>, slot: Slot) -> Self {
+        Self(Arc::new(Shared { sessions, outer, slot: Mutex::new(slot), gate: tokio::sync::Mutex::new(()) }))
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Self> {
+        self.0.outer.as_ref()
     }
 
     /// The session, loaded if this is the first call. An extractor awaits this, and handlers are then synchronous.
@@ -130,7 +151,7 @@ impl Exchange {
         match &*self.0.lock() {
             Slot::Open(_) => return Ok(Session::new(self.0.clone())),
             Slot::Outside => return Err(session_core::Error::OutsidePath.into()),
-            Slot::Finished => return Err(Error::Finished),
+            Slot::Finished | Slot::Abandoned => return Err(Error::Finished),
             Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => {}
         }
         self.load_once(extending).instrument(debug_span!(target: "session", "session.load")).await
@@ -163,7 +184,7 @@ impl Exchange {
         match held.slot {
             Slot::Open(_) => Ok(Session::new(self.0.clone())),
             Slot::Outside => Err(session_core::Error::OutsidePath.into()),
-            Slot::Finished => Err(Error::Finished),
+            Slot::Finished | Slot::Abandoned => Err(Error::Finished),
             Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => Err(Error::Busy),
         }
     }
@@ -173,9 +194,16 @@ impl Exchange {
     pub fn is_idle(&self) -> bool {
         match &*self.0.lock() {
             Slot::Unopened(visit) => !(self.0.sessions.policy().rolls_unused() && visit.has_cookie()),
-            Slot::Outside => true,
+            Slot::Outside | Slot::Abandoned => true,
             Slot::Loading(_) | Slot::Open(_) | Slot::Busy | Slot::Finished => false,
         }
+    }
+
+    /// Gives up what this request did with its session: it stays as it was, and [`finish`](Self::finish) has nothing to do.
+    ///
+    /// For a framework that goes on to the response when a handler has panicked.
+    pub fn abandon(&self) {
+        *self.0.lock() = Slot::Abandoned;
     }
 
     /// Saves what is to be saved and says what the response must carry. Handles of the session are of no use afterwards.
@@ -211,7 +239,9 @@ impl Exchange {
         let state = match slot {
             Slot::Open(state) => state,
             // Asked for and not loaded: the store could not answer, and the handler has said so or gone on without.
-            Slot::Unopened(_) | Slot::Loading(_) | Slot::Outside => return Ok(Reply::none()),
+            Slot::Unopened(_) | Slot::Loading(_) | Slot::Outside | Slot::Abandoned => {
+                return Ok(Reply::none());
+            }
             Slot::Busy => return Err(Error::Busy),
             Slot::Finished => return Err(Error::Finished),
         };
@@ -270,7 +300,7 @@ impl Shared {
             Slot::Open(state) => Ok(state),
             other => {
                 let error = match other {
-                    Slot::Finished => Error::Finished,
+                    Slot::Finished | Slot::Abandoned => Error::Finished,
                     Slot::Outside => session_core::Error::OutsidePath.into(),
                     Slot::Unopened(_) | Slot::Loading(_) | Slot::Open(_) | Slot::Busy => Error::Busy,
                 };
@@ -308,7 +338,7 @@ impl<'a> Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let slot = std::mem::replace(&mut self.slot, Slot::Busy);
-        *self.shared.lock() = slot;
+        self.shared.put_back(slot);
     }
 }
 
@@ -334,7 +364,7 @@ struct Saving<'a> {
 impl Drop for Saving<'_> {
     fn drop(&mut self) {
         if let Some(close) = self.close.take() {
-            *self.shared.lock() = Slot::Open(close.abandon());
+            self.shared.put_back(Slot::Open(close.abandon()));
         }
     }
 }

@@ -15,6 +15,7 @@ use session_core::{Policy, RequestFacts, SessionId};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::exchange::{Exchange, Slot};
+use crate::guard;
 use crate::session::Session;
 
 /// How long a store may take for one answer, unless [told otherwise](SessionsBuilder::deadline).
@@ -43,6 +44,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     genid: GenId,
     deadline: Duration,
+    login_page: Option<Arc<str>>,
     /// One bit for each cookie problem that has been warned of.
     warned: AtomicU8,
 }
@@ -88,6 +90,13 @@ impl SessionsBuilder {
         self
     }
 
+    /// Where visitors are sent who open a page for those who have signed in: a path of this site, or a whole URL. Default:
+    /// nowhere, they get 401. What only wants to see a page is sent there; everything else gets 401 all the same.
+    pub fn login_page(mut self, page: &str) -> Self {
+        self.0.login_page = Some(guard::location(page));
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Sessions {
@@ -110,6 +119,7 @@ impl Sessions {
             clock: Arc::new(SystemClock),
             genid: Arc::new(system_id),
             deadline: DEFAULT_DEADLINE,
+            login_page: None,
             warned: AtomicU8::new(0),
         })
     }
@@ -120,7 +130,18 @@ impl Sessions {
         facts: &RequestFacts<'_>,
         cookies: impl IntoIterator<Item = &'a [u8]>,
     ) -> Exchange {
-        Exchange::new(self.clone(), Slot::Unopened(self.0.policy.visit(facts, cookies)))
+        self.begin_inside(None, facts, cookies)
+    }
+
+    /// The same in a request that has passed another session layer: its exchange is then found by
+    /// [`named`](Exchange::named).
+    pub fn begin_inside<'a>(
+        &self,
+        outer: Option<Exchange>,
+        facts: &RequestFacts<'_>,
+        cookies: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Exchange {
+        Exchange::new(self.clone(), outer, Slot::Unopened(self.0.policy.visit(facts, cookies)))
     }
 
     /// The session with this id, outside any request: for a websocket or a background task. `None` if there is none.
@@ -131,7 +152,8 @@ impl Sessions {
     ///
     /// [`Error::Store`] if the store could not answer.
     pub async fn open_detached(&self, id: SessionId) -> Result<Option<Session>, Error> {
-        let exchange = Exchange::new(self.clone(), Slot::Loading(Box::new(self.0.policy.open_detached(id))));
+        let exchange =
+            Exchange::new(self.clone(), None, Slot::Loading(Box::new(self.0.policy.open_detached(id))));
         let session = exchange.session().await?;
         Ok(session.exists()?.then_some(session))
     }
@@ -146,6 +168,10 @@ impl Sessions {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.clock
+    }
+
+    pub(crate) fn login_page(&self) -> Option<&Arc<str>> {
+        self.0.login_page.as_ref()
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::counts::{self, Counts};
 use super::{Step, Verdict, node};
-use crate::{fuzz, process, servers, table, tidy, workspace};
+use crate::{demo, fuzz, process, servers, table, tidy, workspace};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` is for longer.
 const FUZZ_SECONDS: u32 = 10;
@@ -23,7 +23,7 @@ pub(crate) const STEPS: &[Step] = &[
         quick: false,
         run: || node::run("examples/node-and-rust", &node::tools_and_servers),
     },
-    Step { name: "browser", quick: false, run: || node::run("tests/browser", &node::tools_and_chromium) },
+    Step { name: "browser", quick: false, run: browser },
     Step { name: "fuzz", quick: false, run: fuzz },
 ];
 
@@ -78,6 +78,29 @@ fn tidy() -> Verdict {
         }
         Err(why) => failed(why),
     }
+}
+
+/// The same tests for the login example of every framework.
+fn browser() -> Verdict {
+    let mut sum = Counts::default();
+    for adapter in demo::adapters() {
+        let command = format!("cargo run -q -p login-{adapter} --");
+        let tools = || {
+            let mut variables = node::tools_and_chromium()?;
+            variables.push(("DEMO_COMMAND", command.clone().into()));
+            Ok(variables)
+        };
+        say!("the login example with {adapter}");
+        match node::run("tests/browser", &tools) {
+            Verdict::Passed(counts) => sum.add(counts),
+            Verdict::Failed(counts, why) => {
+                sum.add(counts);
+                return Verdict::Failed(sum, format!("{adapter}: {why}"));
+            }
+            other => return other,
+        }
+    }
+    Verdict::Passed(sum)
 }
 
 fn fuzz() -> Verdict {

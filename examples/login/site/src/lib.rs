@@ -2,6 +2,7 @@
 //!
 //! What is left to an example is what differs: its routes, how it reads a form, and how it stops.
 //!
+//! * [`actions`]: what the site does, and every use of the session;
 //! * [`Options`]: the command line;
 //! * [`secret`]: the secret that signs the cookies, made at the first start;
 //! * [`policy`] and [`Storage`]: what the sessions are put together from;
@@ -10,6 +11,7 @@
 //! * [`pages`]: what the browser shows, and [`device`]: what it is called there;
 //! * [`keys`]: what a session holds.
 
+pub mod actions;
 pub mod device;
 pub mod forgery;
 pub mod keys;
@@ -17,6 +19,7 @@ mod options;
 pub mod pages;
 mod policy;
 pub mod secret;
+pub mod serving;
 mod storage;
 pub mod users;
 mod words;

@@ -29,7 +29,7 @@ impl Site {
     }
 
     fn start(folder: tempfile::TempDir, database: Option<PathBuf>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_login-axum"));
+        let mut command = Command::new(crate::PROGRAM);
         command.args(["--port", "0", "--store"]);
         match &database {
             Some(database) => command.arg("sqlite").arg("--database").arg(database),

@@ -1,0 +1,144 @@
+//! The middleware: hands the request's facts to the driver, runs the inner service, and adds the session's headers.
+
+use std::future::{Ready, ready};
+use std::pin::Pin;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
+use actix_web::{HttpMessage as _, HttpResponse};
+use session_driver::core::{Reply, RequestFacts};
+use session_driver::{Error, Exchange, Field, Others, Sessions};
+
+use crate::extract::SessionError;
+
+/// Gives the requests of an application, a scope or a resource sessions: [`App::wrap`](actix_web::App::wrap).
+#[derive(Debug, Clone)]
+pub struct SessionMiddleware {
+    sessions: Sessions,
+}
+
+impl SessionMiddleware {
+    /// A middleware for these sessions. Make them before the application's factory, and give it clones: all workers then
+    /// share one store.
+    #[must_use]
+    pub fn new(sessions: Sessions) -> Self {
+        Self { sessions }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(SessionService { inner, sessions: self.sessions.clone() }))
+    }
+}
+
+/// The service that [`SessionMiddleware`] makes.
+#[derive(Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    sessions: Sessions,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let exchange = self.begin(&request);
+        request.extensions_mut().insert(exchange.clone());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            // Handlers' errors are responses by now; those of inner middlewares are not.
+            let answer = answer.await;
+            if exchange.is_idle() {
+                return answer.map(ServiceResponse::map_into_left_body);
+            }
+            match (exchange.finish().await, answer) {
+                (Ok(reply), Ok(mut response)) => {
+                    add_reply(response.headers_mut(), &reply);
+                    Ok(response.map_into_left_body())
+                }
+                (Err(error), Ok(response)) => {
+                    Ok(response.into_response(error_response(&error)).map_into_right_body())
+                }
+                (Ok(reply), Err(answer)) => {
+                    let mut response = answer.error_response();
+                    add_reply(response.headers_mut(), &reply);
+                    Err(InternalError::from_response(answer, response).into())
+                }
+                (Err(error), Err(_)) => Err(SessionError(error).into()),
+            }
+        })
+    }
+}
+
+impl<S> SessionService<S> {
+    fn begin(&self, request: &ServiceRequest) -> Exchange {
+        let headers = request.headers();
+        let facts = RequestFacts {
+            // Scopes leave it as the client asked for it.
+            path: request.uri().path(),
+            // What `connection_info` says may come from a header that anybody can send.
+            host: request.uri().host().or_else(|| text(headers, &HOST)),
+            tls: request.app_config().secure(),
+            forwarded_proto: headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()),
+            peer: request.peer_addr().map(|peer| peer.ip()),
+        };
+        // HTTP/2 clients may split their cookies over several fields.
+        let cookies = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
+        self.sessions.begin_inside(request.extensions().get().cloned(), &facts, cookies)
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn add_reply(headers: &mut HeaderMap, reply: &Reply) {
+    let fields = Field::of_reply(reply, text(headers, &CACHE_CONTROL));
+    add_fields(headers, fields);
+}
+
+fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
+    for Field { name, value, others } in fields {
+        let name = HeaderName::from_static(name);
+        let Ok(value) = HeaderValue::from_str(&value) else { continue };
+        match others {
+            Others::Stay => headers.append(name, value),
+            Others::Go => drop(headers.insert(name, value)),
+        }
+    }
+}
+
+/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
+pub(crate) fn error_response(error: &Error) -> HttpResponse<BoxBody> {
+    error.report();
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::with_body(status, BoxBody::new(error.public_message()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    add_fields(headers, Field::of_error(error));
+    response
+}

@@ -1,0 +1,104 @@
+//! The middleware: hands the request's facts to the driver, runs the inner endpoint, and adds the session's headers.
+
+use poem::http::header::{CACHE_CONTROL, COOKIE, HOST};
+use poem::http::uri::{Authority, Scheme};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use poem::{Endpoint, IntoResponse as _, Middleware, Request, Response};
+use session_driver::core::RequestFacts;
+use session_driver::{Error, Exchange, Field, Others, Sessions};
+
+/// Gives the requests of an endpoint sessions: [`EndpointExt::with`](poem::EndpointExt::with).
+#[derive(Debug, Clone)]
+pub struct SessionMiddleware {
+    sessions: Sessions,
+}
+
+impl SessionMiddleware {
+    /// A middleware for these sessions.
+    #[must_use]
+    pub fn new(sessions: Sessions) -> Self {
+        Self { sessions }
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for SessionMiddleware {
+    type Output = SessionEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        SessionEndpoint { inner, sessions: self.sessions.clone() }
+    }
+}
+
+/// The endpoint that [`SessionMiddleware`] makes.
+#[derive(Debug)]
+pub struct SessionEndpoint<E> {
+    inner: E,
+    sessions: Sessions,
+}
+
+impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let exchange = self.begin(&request);
+        request.set_data(exchange.clone());
+        let answer = self.inner.call(request).await;
+        if exchange.is_idle() {
+            return answer.map(poem::IntoResponse::into_response);
+        }
+        let finished = exchange.finish().await;
+        // An error takes no headers, so that it must become the response here.
+        let mut response = answer.map_or_else(poem::Error::into_response, poem::IntoResponse::into_response);
+        match finished {
+            Ok(reply) => {
+                let headers = response.headers_mut();
+                let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
+                add_fields(headers, fields);
+            }
+            Err(error) => response = error_response(&error),
+        }
+        Ok(response)
+    }
+}
+
+impl<E> SessionEndpoint<E> {
+    fn begin(&self, request: &Request) -> Exchange {
+        let headers = request.headers();
+        // A nested route has cut its prefix off; the cookie's path is about what the client asked for.
+        let uri = request.original_uri();
+        let facts = RequestFacts {
+            path: uri.path(),
+            host: uri.authority().map(Authority::as_str).or_else(|| text(headers, &HOST)),
+            tls: *request.scheme() == Scheme::HTTPS,
+            forwarded_proto: request.header("x-forwarded-proto"),
+            peer: request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip),
+        };
+        // HTTP/2 clients may split their cookies over several fields.
+        let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
+        self.sessions.begin_inside(request.data().cloned(), &facts, cookies)
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
+    for Field { name, value, others } in fields {
+        let name = HeaderName::from_static(name);
+        let Ok(value) = HeaderValue::from_str(&value) else { continue };
+        match others {
+            Others::Stay => headers.append(name, value),
+            Others::Go => headers.insert(name, value).is_some(),
+        };
+    }
+}
+
+/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
+pub(crate) fn error_response(error: &Error) -> Response {
+    error.report();
+    let mut response = error.public_message().into_response();
+    response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    add_fields(response.headers_mut(), Field::of_error(error));
+    response
+}
