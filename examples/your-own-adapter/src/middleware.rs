@@ -1,0 +1,111 @@
+//! The middleware: hands the request's facts to the driver, runs the inner service, and adds the session's headers.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE, VARY};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::service::Service;
+use hyper::{Request, Response, StatusCode};
+use session_driver::core::{Reply, RequestFacts};
+use session_driver::{Error, Exchange, Sessions};
+
+use crate::extract::OriginalPath;
+
+/// Gives the requests of one connection sessions. Goes around the service that answers them.
+#[derive(Debug, Clone)]
+pub struct SessionService<S> {
+    sessions: Sessions,
+    peer: IpAddr,
+    inner: S,
+}
+
+impl<S> SessionService<S> {
+    /// Around `inner`, for a connection that comes from `peer`.
+    pub fn new(sessions: Sessions, peer: IpAddr, inner: S) -> Self {
+        Self { sessions, peer, inner }
+    }
+
+    /// Duty one: the facts. Nothing is verified or loaded yet.
+    fn begin<B>(&self, request: &Request<B>) -> Exchange {
+        let headers = request.headers();
+        let facts = RequestFacts {
+            // The cookie's path is about what the client asked for, not about what a router has left of it.
+            path: request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0),
+            host: text(headers, &HOST),
+            // This server speaks plain HTTP. Whether a proxy before it is believed is the policy's to say.
+            tls: false,
+            forwarded_proto: headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()),
+            // The connection's other end, and never what a header claims.
+            peer: Some(self.peer),
+        };
+        // All fields, since HTTP/2 clients may split their cookies; and as bytes, since a cookie of somebody else's may hold any.
+        let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
+        self.sessions.begin(&facts, cookies)
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SessionService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    R: From<&'static str> + Send,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn call(&self, mut request: Request<B>) -> Self::Future {
+        let exchange = self.begin(&request);
+        // Duty two: the exchange, where `session` finds it.
+        request.extensions_mut().insert(exchange.clone());
+        // Duty three: the handler.
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            // Without a response (hyper closes the connection then) there is nothing that could go wrong with a save, and
+            // nobody who would hear of it.
+            let mut response = response.await?;
+            if exchange.is_idle() {
+                return Ok(response);
+            }
+            // Duty four: save, whatever the status, before anything of the response goes out.
+            match exchange.finish().await {
+                Ok(reply) => add_headers(&reply, response.headers_mut()),
+                Err(error) => response = error_response(&error),
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Cookies and `Vary` stand beside those of the handler; `Cache-Control` takes the place of one that is not strict enough.
+fn add_headers(reply: &Reply, headers: &mut HeaderMap) {
+    if let Some(cookie) = reply.set_cookie().and_then(|cookie| HeaderValue::from_str(cookie).ok()) {
+        headers.append(SET_COOKIE, cookie);
+    }
+    if let Some(cache_control) = reply.cache_control(text(headers, &CACHE_CONTROL)) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    }
+    if let Some(vary) = reply.vary() {
+        headers.append(VARY, HeaderValue::from_static(vary));
+    }
+}
+
+/// What the client gets when its session could not be loaded, used or saved: nothing about the server's inside.
+#[must_use]
+pub fn error_response<R: From<&'static str>>(error: &Error) -> Response<R> {
+    let mut response = Response::new(R::from(error.public_message()));
+    *response.status_mut() =
+        StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
