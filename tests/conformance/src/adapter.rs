@@ -12,7 +12,6 @@ mod probe;
 mod site;
 mod subject;
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -273,12 +272,4 @@ impl AdapterSuite {
 /// If it is called within a tokio runtime: the cases get one of their own.
 pub fn run_together(suites: impl IntoIterator<Item = AdapterSuite>) -> crate::Runs {
     crate::suite::run_together(suites.into_iter().map(AdapterSuite::into_suite).collect())
-}
-
-/// Differences that no case looks at; there must be none.
-#[doc(hidden)]
-#[must_use]
-pub fn differences_without_a_case() -> Vec<Difference> {
-    let seen: BTreeSet<_> = cases::ALL.concat().iter().flat_map(|case| case.differences).copied().collect();
-    Difference::ALL.iter().filter(|difference| !seen.contains(difference)).copied().collect()
 }

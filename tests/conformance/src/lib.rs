@@ -63,8 +63,10 @@ mod unavailable;
 pub mod doc;
 
 pub use adapter::{
-    AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences,
-    differences_without_a_case, judged_by, pair, run_together,
+pub use adapter::{
+    AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences, judged_by, pair,
+    run_together,
+};
 };
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};

@@ -94,6 +94,27 @@ impl Subject {
         }
     }
 
+    /// Opens a server, and a browser for it that has begun a session with these steps. It is stored, and the browser has its
+    /// cookie, so that a case about its end is about something.
+    #[track_caller]
+    pub(crate) fn begun(
+        &self,
+        options: Options,
+        steps: impl IntoIterator<Item = Step>,
+    ) -> impl Future<Output = Outcome<(Server, Browser)>> + Send {
+        let at = std::panic::Location::caller();
+        let opened = self.browser(options);
+        let steps: Vec<Step> = steps.into_iter().collect();
+        async move {
+            let (site, browser) = opened.await?;
+            browser.play(steps).await?;
+            if site.records().await?.len() != 1 || browser.session_cookie().is_none() {
+                return Err(Failure::located("the session that the case is about was not begun", at));
+            }
+            Ok((site, browser))
+        }
+    }
+
     /// Who is looked at, in a matter in which the two differ on purpose.
     ///
     /// # Panics

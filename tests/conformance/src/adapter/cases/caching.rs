@@ -29,9 +29,7 @@ promises! {
 }
 
 async fn begun(it: &Subject) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann"), insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(safe(), [login("ann"), insert("n", 1)]).await
 }
 
 /// Whether the response is kept from caches, and whether it is said to depend on the cookie.
@@ -51,8 +49,7 @@ async fn caches_are_told_of_a_new_session(it: Subject) -> Outcome {
 }
 
 async fn caches_are_told_of_a_session_that_was_read(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let page = browser.play([get("n")]).await?;
     let expected = match it.on_purpose(Difference::CacheHeaders) {
         Side::Ours => (false, true),
@@ -63,8 +60,7 @@ async fn caches_are_told_of_a_session_that_was_read(it: Subject) -> Outcome {
 }
 
 async fn caches_are_told_nothing_of_a_route_that_names_no_session(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     ensure_eq!(
         told(&browser.visit("/idle", []).await?.expect(200)?),
         (false, false),
@@ -74,8 +70,7 @@ async fn caches_are_told_nothing_of_a_route_that_names_no_session(it: Subject) -
 }
 
 async fn what_a_handler_tells_caches_stands_where_no_cookie_is_set(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let page = browser.play([get("n"), header("cache-control", "public, max-age=60")]).await?;
     ensure_eq!(page.headers("cache-control"), ["public, max-age=60"], "Cache-Control");
     Ok(())
@@ -125,6 +120,7 @@ async fn a_private_response_stays_as_it_is_if_it_sets_a_cookie(it: Subject) -> O
     for value in ["private, max-age=60", "no-store, must-revalidate", "max-age=0, Private"] {
         let (_site, browser) = it.browser(safe()).await?;
         let page = browser.play([header("cache-control", value), insert("n", 1)]).await?;
+        ensure_eq!(page.set_cookies().len(), 1, "cookies");
         ensure_eq!(page.headers("cache-control"), [value], "Cache-Control");
     }
     Ok(())

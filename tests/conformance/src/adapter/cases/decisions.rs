@@ -177,8 +177,7 @@ async fn every_new_session_has_an_id_of_its_own(it: Subject) -> Outcome {
 
 async fn a_route_that_names_no_session_asks_the_store_nothing(it: Subject) -> Outcome {
     use crate::adapter::options::safe;
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(safe(), [insert("n", 1)]).await?;
     site.wait(MINUTE * 60 * 12).await?;
     site.calls().await?;
     let page = browser.visit("/idle", []).await?.expect(200)?;

@@ -40,9 +40,7 @@ promises! {
 }
 
 async fn begun(it: &Subject, options: Options) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(options, [insert("n", 1)]).await
 }
 
 fn cookie(site: &Server, browser: &Browser) -> String {

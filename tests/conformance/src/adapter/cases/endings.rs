@@ -94,8 +94,7 @@ async fn a_session_kept_past_the_response(it: Subject) -> Outcome {
 }
 
 async fn a_client_that_leaves_finds_a_whole_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", 1), insert("b", 1), fill("pad", 10_000)]).await?;
+    let (site, browser) = it.begun(express(), [insert("a", 1), insert("b", 1), fill("pad", 10_000)]).await?;
     for _ in 0..5 {
         let gate = site.gate("left");
         let mut connection = site.connect().await?;
@@ -113,8 +112,7 @@ async fn a_client_that_leaves_finds_a_whole_session(it: Subject) -> Outcome {
 }
 
 async fn a_handler_that_panics_leaves_the_session_as_it_was(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     site.calls().await?;
     let page = browser.visit("/play", [insert("n", 2), Step::Panic]).await?;
     ensure!(matches!(page.status, 0 | 500), "the status is {}", page.status);

@@ -56,9 +56,7 @@ fn expires(site: &Server, page: &Page) -> Outcome<Option<String>> {
 
 /// A session with `n` = 1, made at the beginning.
 async fn begun(it: &Subject, options: Options) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(options, [insert("n", 1)]).await
 }
 
 /// What `n` is for whoever sends this cookie, whatever its browser would do.
@@ -225,8 +223,7 @@ async fn a_session_without_a_life_after_two_days(it: Subject) -> Outcome {
 }
 
 async fn a_new_session_may_have_a_longer_life_than_the_policy_gives(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE)).await?;
-    browser.play([max_age(HOUR), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE), [max_age(HOUR), insert("n", 1)]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(BEGIN + HOUR), "the cookie's end");
     site.wait(MINUTE * 59).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value after 59 minutes");
@@ -234,8 +231,7 @@ async fn a_new_session_may_have_a_longer_life_than_the_policy_gives(it: Subject)
 }
 
 async fn a_new_session_may_have_a_shorter_life_than_the_policy_gives(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(HOUR)).await?;
-    browser.play([max_age(MINUTE), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(HOUR), [max_age(MINUTE), insert("n", 1)]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(BEGIN + MINUTE), "the cookie's end");
     let cookie = value(&browser)?;
     site.wait(MINUTE).await?;
@@ -253,8 +249,7 @@ async fn a_new_session_may_end_with_the_browser_though_the_policy_gives_a_life(i
 }
 
 async fn a_new_session_may_have_a_life_though_the_policy_gives_none(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([max_age(DAY * 30), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [max_age(DAY * 30), insert("n", 1)]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(BEGIN + DAY * 30), "the cookie's end");
     browser.jar().close();
     site.wait(DAY * 29).await?;
@@ -272,8 +267,7 @@ async fn a_new_session_may_end_at_a_date_of_its_own(it: Subject) -> Outcome {
 }
 
 async fn a_life_of_its_own_is_remembered(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE)).await?;
-    browser.play([max_age(HOUR), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE), [max_age(HOUR), insert("n", 1)]).await?;
     site.wait(MINUTE * 30).await?;
     browser.play([count("n")]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(site.now() + HOUR), "the cookie's end");
@@ -282,8 +276,8 @@ async fn a_life_of_its_own_is_remembered(it: Subject) -> Outcome {
 }
 
 async fn a_life_of_its_own_is_remembered_with_rolling(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE).rolling()).await?;
-    browser.play([max_age(HOUR), insert("n", 1)]).await?;
+    let (site, browser) =
+        it.begun(express().max_age(MINUTE).rolling(), [max_age(HOUR), insert("n", 1)]).await?;
     for _ in 0..3 {
         site.wait(MINUTE * 50).await?;
         ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
@@ -293,8 +287,7 @@ async fn a_life_of_its_own_is_remembered_with_rolling(it: Subject) -> Outcome {
 }
 
 async fn a_life_of_its_own_may_be_taken_back(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(HOUR)).await?;
-    browser.play([max_age(DAY), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(HOUR), [max_age(DAY), insert("n", 1)]).await?;
     browser.play([max_age(HOUR), insert("n", 2)]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(BEGIN + HOUR), "the cookie's end");
     ensure_eq!(site.record().await?.expires, Some(BEGIN + HOUR), "the record's end");
@@ -331,8 +324,7 @@ async fn a_shortened_life_ends_the_session_sooner(it: Subject) -> Outcome {
 }
 
 async fn regenerating_forgets_a_life_of_its_own(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE)).await?;
-    browser.play([max_age(DAY), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE), [max_age(DAY), insert("n", 1)]).await?;
     browser.play([Step::Regenerate, insert("n", 2)]).await?;
     ensure_eq!(browser.jar().expires(site.cookie_name()), Some(BEGIN + MINUTE), "the cookie's end");
     ensure_eq!(site.record().await?.expires, Some(BEGIN + MINUTE), "the record's end");

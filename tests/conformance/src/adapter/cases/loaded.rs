@@ -69,8 +69,7 @@ async fn at(
     path: &str,
     steps: impl IntoIterator<Item = Step>,
 ) -> Outcome<After> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(options, [insert("n", 1)]).await?;
     site.wait(SECOND).await?;
     site.calls().await?;
     let page = browser.visit(path, steps).await?.expect(200)?;
@@ -147,8 +146,7 @@ async fn a_session_that_was_cleared_is_written(it: Subject) -> Outcome {
 }
 
 async fn a_session_whose_keys_were_put_in_another_order(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", 1), insert("b", 2)]).await?;
+    let (site, browser) = it.begun(express(), [insert("a", 1), insert("b", 2)]).await?;
     site.calls().await?;
     browser.play([remove("a"), insert("a", 1)]).await?;
     let writes = match it.on_purpose(Difference::KeyOrder) {

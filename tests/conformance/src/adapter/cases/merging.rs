@@ -43,8 +43,7 @@ struct Slow {
 
 /// A session with `n` = 1, and a request on it that waits at its end.
 async fn slow(it: &Subject, options: Options, steps: impl IntoIterator<Item = Step>) -> Outcome<Slow> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([login("ann"), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(options, [login("ann"), insert("n", 1)]).await?;
     let old = site.cookie_of(&browser.session_cookie().unwrap_or_default());
     site.wait(SECOND).await?;
     let gate = site.gate("slow");
@@ -59,8 +58,7 @@ fn eager() -> Options {
 }
 
 async fn of_five_parallel_requests_each_keeps_its_key(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(safe(), [insert("n", 1)]).await?;
     let gate = site.gate("five");
     let keys = ["a", "b", "c", "d", "e"];
     let requests = keys.map(|key| browser.start("/play", [insert(key, key), gate.pause()]));
@@ -74,8 +72,7 @@ async fn of_five_parallel_requests_each_keeps_its_key(it: Subject) -> Outcome {
 }
 
 async fn a_hundred_parallel_increments_count_a_hundred(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(safe()).await?;
-    browser.play([insert("n", 0)]).await?;
+    let (_site, browser) = it.begun(safe(), [insert("n", 0)]).await?;
     let requests: Vec<_> = (0..100).map(|_| browser.start("/play", [count("n")])).collect();
     for request in requests {
         request.seen().await?;
@@ -190,8 +187,7 @@ async fn a_logout_that_crosses_a_renewal_ends_the_renewed_session(it: Subject) -
 }
 
 async fn of_twenty_parallel_renewals_one_succeeds_and_nobody_becomes_anonymous(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann"), insert("n", 1)]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann"), insert("n", 1)]).await?;
     let gate = site.gate("twenty");
     let requests: Vec<_> = (0..20).map(|_| browser.start("/play", [Step::Renew, gate.pause()])).collect();
     gate.arrived(20).await?;

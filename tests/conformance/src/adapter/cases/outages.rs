@@ -37,9 +37,7 @@ promises! {
 
 /// A session with `n` = 1.
 async fn begun(it: &Subject, options: Options) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(options, [insert("n", 1)]).await
 }
 
 /// This library's answer to a store that fails.

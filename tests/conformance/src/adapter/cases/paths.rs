@@ -31,15 +31,13 @@ promises! {
 }
 
 async fn a_route_below_the_cookies_path_has_a_session(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     ensure_eq!(browser.visit("/maybe", [get("n")]).await?.seen, [json!(1)], "the value on another route");
     Ok(())
 }
 
 async fn the_cookies_path_itself_has_a_session(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express().path("/play")).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express().path("/play"), [insert("n", 1)]).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
     Ok(())
 }
@@ -52,8 +50,7 @@ async fn the_query_is_no_part_of_the_path(it: Subject) -> Outcome {
 }
 
 async fn a_cookie_for_a_folder_stays_in_it(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().path("/play")).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().path("/play"), [insert("n", 1)]).await?;
     let outside = crate::adapter::client::jar::Origin { host: "shop.example", path: "/idle", secure: false };
     ensure_eq!(browser.jar().header(&outside, site.now()), None, "what the browser sends elsewhere");
     Ok(())
@@ -87,8 +84,7 @@ async fn a_route_outside_the_cookies_path_sets_no_cookie(it: Subject) -> Outcome
 }
 
 async fn an_optional_session_is_none_outside_the_cookies_path(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().path("/play")).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().path("/play"), [insert("n", 1)]).await?;
     site.calls().await?;
     let cookie = site.cookie_of(&browser.session_cookie().unwrap_or_default());
     let page = browser.send(Request::get("/maybe").cookie(cookie).steps([Step::HasSession])).await?;

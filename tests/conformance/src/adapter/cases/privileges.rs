@@ -41,9 +41,7 @@ promises! {
 }
 
 async fn begun(it: &Subject) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(safe(), [insert("n", 1)]).await
 }
 
 fn cookie(site: &Server, browser: &Browser) -> String {
@@ -137,16 +135,14 @@ async fn logging_in_ends_the_cookie_of_the_time_before(it: Subject) -> Outcome {
 }
 
 async fn logging_in_works_without_a_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann")]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann")]).await?;
     ensure_eq!(browser.play([Step::Owner]).await?.seen, [json!("ann")], "the owner");
     ensure_eq!(site.records().await?.len(), 1, "records");
     Ok(())
 }
 
 async fn logging_in_is_remembered(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann")]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann")]).await?;
     for _ in 0..5 {
         site.wait(HOUR * 12).await?;
         ensure_eq!(browser.play([Step::Owner, count("n")]).await?.seen[0], json!("ann"), "the owner");
@@ -157,8 +153,7 @@ async fn logging_in_is_remembered(it: Subject) -> Outcome {
 }
 
 async fn logging_in_again_as_another_leaves_nothing_of_the_first(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann"), insert("secret", 1)]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann"), insert("secret", 1)]).await?;
     let old = cookie(&site, &browser);
     browser.play([login("bob")]).await?;
     let seen = browser.play([Step::Owner, get("secret")]).await?.seen;
@@ -195,8 +190,7 @@ async fn a_cookie_that_somebody_planted_beside_the_victims_does_not_win(it: Subj
 }
 
 async fn logging_out_ends_the_session_and_takes_the_cookie_away(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann")]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann")]).await?;
     let page = browser.play([Step::Logout]).await?;
     ensure!(
         page.cookie(site.cookie_name())?.is_some_and(|cookie| cookie.removes()),
@@ -208,8 +202,7 @@ async fn logging_out_ends_the_session_and_takes_the_cookie_away(it: Subject) -> 
 }
 
 async fn logging_out_ends_it_for_whoever_has_the_cookie(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann")]).await?;
+    let (site, browser) = it.begun(safe(), [login("ann")]).await?;
     let stolen = cookie(&site, &browser);
     browser.play([Step::Logout]).await?;
     ensure_eq!(site.with_cookie(stolen, [Step::Owner]).await?.seen, [Value::Null], "the owner");
@@ -301,8 +294,7 @@ async fn a_form_token_of_a_visitor_costs_nothing(it: Subject) -> Outcome {
 }
 
 async fn a_message_is_shown_on_the_next_page_and_then_no_more(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(safe()).await?;
-    browser.play([flash("info", "Saved."), flash("error", "<b>No</b>")]).await?;
+    let (_site, browser) = it.begun(safe(), [flash("info", "Saved."), flash("error", "<b>No</b>")]).await?;
     let shown = json!([["info", "Saved."], ["error", "<b>No</b>"]]);
     ensure_eq!(browser.play([Step::TakeFlash]).await?.seen, [shown], "the messages");
     ensure_eq!(browser.play([Step::TakeFlash]).await?.seen, [json!([])], "the messages after that");
@@ -310,8 +302,7 @@ async fn a_message_is_shown_on_the_next_page_and_then_no_more(it: Subject) -> Ou
 }
 
 async fn messages_are_kept_until_somebody_looks(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(safe()).await?;
-    browser.play([flash("info", "One.")]).await?;
+    let (_site, browser) = it.begun(safe(), [flash("info", "One.")]).await?;
     browser.play([insert("n", 1)]).await?;
     browser.play([flash("info", "Two.")]).await?;
     let shown = json!([["info", "One."], ["info", "Two."]]);

@@ -126,6 +126,7 @@ async fn other_headers_of_proxies_are_not_looked_at(it: Subject) -> Outcome {
         .line("Forwarded", "proto=https");
     let page = browser.send(request.steps([insert("n", 1)])).await?.expect(200)?;
     ensure_eq!(page.cookie(site.cookie_name())?, None, "the cookie");
+    ensure_eq!(site.records().await?.len(), 1, "records");
     Ok(())
 }
 

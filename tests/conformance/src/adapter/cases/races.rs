@@ -48,8 +48,7 @@ async fn crossed(
     fast: impl IntoIterator<Item = Step>,
     keys: &[&str],
 ) -> Outcome<Crossed> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(options, [insert("n", 1)]).await?;
     let old = site.cookie_of(&browser.session_cookie().unwrap_or_default());
     let gate = site.gate("slow");
     // The slow request is of another tab, so its cookie counts only if it comes.
@@ -66,8 +65,7 @@ async fn crossed(
 }
 
 async fn a_slow_reader_sees_the_session_as_it_was(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("slow");
     let slow = browser.start("/play", [gate.pause(), get("n")]);
     gate.arrived(1).await?;
@@ -98,8 +96,7 @@ async fn a_slow_write_overwrites_a_fast_one(it: Subject) -> Outcome {
 }
 
 async fn of_five_parallel_writes_the_last_one_counts(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("five");
     let keys = ["a", "b", "c", "d", "e"];
     let requests = keys.map(|key| browser.start("/play", [insert(key, 1), gate.pause()]));
@@ -160,8 +157,7 @@ async fn a_slow_resave_does_not_bring_back_a_destroyed_session(it: Subject) -> O
 }
 
 async fn a_slow_save_does_not_bring_back_a_destroyed_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("slow");
     let slow = browser.start("/play", [gate.pause(), insert("n", 2), attempt(Step::Save)]);
     gate.arrived(1).await?;
@@ -193,8 +189,7 @@ async fn a_slow_write_does_not_bring_back_a_regenerated_session(it: Subject) -> 
 }
 
 async fn a_slow_regeneration_after_a_destruction(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("slow");
     let slow = browser.start("/play", [gate.pause(), Step::Regenerate, insert("m", 1)]);
     gate.arrived(1).await?;
@@ -217,8 +212,7 @@ async fn destroying_a_session_twice_at_a_time_ends_it(it: Subject) -> Outcome {
 }
 
 async fn a_write_on_its_way_does_not_hold_up_readers(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     site.hold(Verb::Write).await?;
     let slow = browser.start("/play", [insert("n", 2)]);
     site.held(1).await?;
@@ -230,8 +224,7 @@ async fn a_write_on_its_way_does_not_hold_up_readers(it: Subject) -> Outcome {
 }
 
 async fn a_slow_request_does_not_hold_up_others(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("slow");
     let slow = browser.start("/play", [insert("slow", 1), gate.pause()]);
     gate.arrived(1).await?;
@@ -263,8 +256,7 @@ async fn a_late_write_goes_to_the_regenerated_session_of_nobody(it: Subject) -> 
 }
 
 async fn a_request_on_an_ended_session_does_not_hurt_a_new_one(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let gate = site.gate("slow");
     let slow = browser.start("/play", [get("n"), gate.pause()]);
     gate.arrived(1).await?;

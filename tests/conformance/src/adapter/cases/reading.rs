@@ -55,8 +55,7 @@ const ID: &str = "id-of-the-session-that-is-there-0";
 
 /// A server that holds a session with `n` = 1, and the value of its cookie.
 async fn there(it: &Subject) -> Outcome<(Server, String)> {
-    let (site, browser) = it.browser(express().ids(&[ID])).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().ids(&[ID]), [insert("n", 1)]).await?;
     let value = browser.session_cookie().ok_or_else(|| Failure::new("no cookie is set"))?;
     site.calls().await?;
     Ok((site, value))
@@ -64,8 +63,7 @@ async fn there(it: &Subject) -> Outcome<(Server, String)> {
 
 /// The value of a cookie for any id, with any secret.
 async fn sealed(it: &Subject, secret: &str, id: &str) -> Outcome<String> {
-    let (_site, browser) = it.browser(express().secrets(&[secret]).ids(&[id])).await?;
-    browser.play([insert("n", 0)]).await?;
+    let (_site, browser) = it.begun(express().secrets(&[secret]).ids(&[id]), [insert("n", 0)]).await?;
     browser.session_cookie().ok_or_else(|| Failure::new("no cookie is set"))
 }
 
@@ -192,8 +190,7 @@ async fn a_padded_signature_is_no_cookie(it: Subject) -> Outcome {
 async fn a_signature_in_another_alphabet_is_no_cookie(it: Subject) -> Outcome {
     for n in 0..40 {
         let id = format!("id{n}");
-        let (site, browser) = it.browser(express().ids(&[&id])).await?;
-        browser.play([insert("n", 1)]).await?;
+        let (site, browser) = it.begun(express().ids(&[&id]), [insert("n", 1)]).await?;
         let value = browser.session_cookie().unwrap_or_default();
         if !value.contains("%2B") && !value.contains("%2F") {
             continue;

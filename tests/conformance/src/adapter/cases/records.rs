@@ -107,15 +107,13 @@ async fn a_record_holds_text_as_it_is(it: Subject) -> Outcome {
 }
 
 async fn a_record_is_kept_under_the_id(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().ids(&[ID])).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().ids(&[ID]), [insert("n", 1)]).await?;
     ensure_eq!(site.record().await?.key, ID, "the key");
     Ok(())
 }
 
 async fn a_record_that_was_written_again_has_moved_its_end(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE)).await?;
-    browser.play([count("n")]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE), [count("n")]).await?;
     site.wait(MINUTE / 2).await?;
     browser.play([count("n")]).await?;
     let cookie = site.record().await?.payload["cookie"].clone();
@@ -126,8 +124,7 @@ async fn a_record_that_was_written_again_has_moved_its_end(it: Subject) -> Outco
 
 /// A server whose record for a cookie is this text, and the cookie.
 async fn planted(it: &Subject, options: Options, payload: &str) -> Outcome<(Server, String)> {
-    let (site, browser) = it.browser(options.ids(&[ID])).await?;
-    browser.play([insert("n", 0)]).await?;
+    let (site, browser) = it.begun(options.ids(&[ID]), [insert("n", 0)]).await?;
     site.plant(ID, payload).await?;
     let cookie = browser.session_cookie().ok_or_else(|| Failure::new("no cookie is set"))?;
     Ok((site.clone(), site.cookie_of(&cookie)))
@@ -216,8 +213,7 @@ async fn a_record_that_is_no_object(it: Subject) -> Outcome {
 }
 
 async fn a_record_that_is_gone_is_no_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     let key = site.record().await?.key;
     site.forget().await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [Value::Null], "the value");

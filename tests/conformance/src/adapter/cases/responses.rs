@@ -47,8 +47,7 @@ promises! {
 
 /// A request that counts, and a look at what it has left.
 async fn counted(it: &Subject, request: Request, code: u16) -> Outcome<Page> {
-    let (site, browser) = it.browser(express().max_age(MINUTE)).await?;
-    browser.play([count("n")]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE), [count("n")]).await?;
     let page = browser.send(request.clone().steps([count("n")])).await?.expect(code)?;
     ensure!(page.cookie(site.cookie_name())?.is_some(), "no cookie is set");
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(2)], "the count");
@@ -124,8 +123,7 @@ async fn a_session_is_saved_when_the_handler_fails(it: Subject) -> Outcome {
 }
 
 async fn a_session_is_destroyed_when_the_handler_fails(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     browser.visit("/fail", [Step::Destroy, status(500)]).await?.expect(500)?;
     ensure_eq!(site.records().await?.len(), 0, "records");
     Ok(())
@@ -252,8 +250,7 @@ async fn a_cookie_of_the_handler_with_the_sessions_name_stays(it: Subject) -> Ou
 }
 
 async fn cookies_of_the_handler_stay_when_a_session_rolls(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express().max_age(MINUTE).rolling()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().max_age(MINUTE).rolling(), [insert("n", 1)]).await?;
     site.wait(MINUTE / 2).await?;
     let page = browser.visit("/idle", three()).await?.expect(200)?;
     ensure_eq!(page.set_cookies().len(), 4, "cookies");
@@ -283,6 +280,7 @@ async fn headers_of_the_handler_stay(it: Subject) -> Outcome {
     ];
     let steps = headers.map(|(name, value)| header(name, value));
     let page = browser.play(steps.into_iter().chain([insert("n", 1)])).await?;
+    ensure_eq!(page.set_cookies().len(), 1, "cookies");
     for (name, value) in headers {
         ensure_eq!(page.headers(name), [value], "{name}");
     }

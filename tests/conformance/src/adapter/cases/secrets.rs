@@ -29,16 +29,14 @@ const ID: &str = "id-of-a-session-that-changes-secrets";
 
 /// The cookie of a session with this id, signed with a secret.
 async fn signed(it: &Subject, secret: &str, id: &str) -> Outcome<String> {
-    let (_site, browser) = it.browser(express().secrets(&[secret]).ids(&[id])).await?;
-    browser.play([insert("n", 0)]).await?;
+    let (_site, browser) = it.begun(express().secrets(&[secret]).ids(&[id]), [insert("n", 0)]).await?;
     Ok(browser.session_cookie().unwrap_or_default())
 }
 
 /// What a server with these secrets finds for the session's cookie, signed with another.
 async fn seen_by(it: &Subject, secrets: &[&str], with: &str) -> Outcome<Value> {
     let cookie = signed(it, with, ID).await?;
-    let (site, browser) = it.browser(express().secrets(secrets).ids(&[ID])).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(express().secrets(secrets).ids(&[ID]), [insert("n", 1)]).await?;
     Ok(site.with_cookie(site.cookie_of(&cookie), [get("n")]).await?.seen.remove(0))
 }
 
@@ -66,8 +64,8 @@ async fn a_cookie_of_a_secret_that_is_no_more_is_not_accepted(it: Subject) -> Ou
 }
 
 async fn new_cookies_are_signed_with_the_first_secret(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express().secrets(&[SECRET, OLD, OLDER]).ids(&[ID])).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) =
+        it.begun(express().secrets(&[SECRET, OLD, OLDER]).ids(&[ID]), [insert("n", 1)]).await?;
     ensure_eq!(browser.session_cookie(), Some(signed(&it, SECRET, ID).await?), "the cookie");
     Ok(())
 }
@@ -75,8 +73,8 @@ async fn new_cookies_are_signed_with_the_first_secret(it: Subject) -> Outcome {
 async fn a_regenerated_session_is_signed_with_the_first_secret(it: Subject) -> Outcome {
     const NEXT: &str = "id-that-the-session-is-given-then";
     let old = signed(&it, OLD, ID).await?;
-    let (site, browser) = it.browser(express().secrets(&[SECRET, OLD]).ids(&[ID, NEXT])).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) =
+        it.begun(express().secrets(&[SECRET, OLD]).ids(&[ID, NEXT]), [insert("n", 1)]).await?;
     let request = Request::get("/play").cookie(site.cookie_of(&old));
     browser.send(request.steps([Step::Regenerate, insert("n", 2)])).await?.expect(200)?;
     ensure_eq!(browser.session_cookie(), Some(signed(&it, SECRET, NEXT).await?), "the cookie");
@@ -87,8 +85,7 @@ async fn a_regenerated_session_is_signed_with_the_first_secret(it: Subject) -> O
 async fn used(it: &Subject, change: bool) -> Outcome<Option<String>> {
     let old = signed(it, OLD, ID).await?;
     let options = express().secrets(&[SECRET, OLD]).ids(&[ID]).max_age(HOUR);
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (site, browser) = it.begun(options, [insert("n", 1)]).await?;
     let steps = if change { insert("n", 2) } else { get("n") };
     let page = site.with_cookie(site.cookie_of(&old), [steps]).await?;
     Ok(page.cookie(site.cookie_name())?.map(|cookie| cookie.value))
@@ -111,8 +108,7 @@ async fn a_session_of_a_retired_secret_that_was_only_read(it: Subject) -> Outcom
 async fn a_secret_may_be_of_any_length_and_alphabet(it: Subject) -> Outcome {
     let long = "x".repeat(500);
     for secret in ["s", "  ", "geheim: äöü 世界 \u{1f36a}", "\"'\\\u{7f}", &long] {
-        let (_site, browser) = it.browser(express().secrets(&[secret])).await?;
-        browser.play([insert("n", 1)]).await?;
+        let (_site, browser) = it.begun(express().secrets(&[secret]), [insert("n", 1)]).await?;
         ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
     }
     Ok(())

@@ -37,9 +37,7 @@ promises! {
 }
 
 async fn begun(it: &Subject) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(safe()).await?;
-    browser.play([login("ann"), insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(safe(), [login("ann"), insert("n", 1)]).await
 }
 
 async fn a_websocket_sees_the_session_of_its_request(it: Subject) -> Outcome {
@@ -232,8 +230,7 @@ async fn a_guard_lets_nobody_pass_after_the_logout(it: Subject) -> Outcome {
 }
 
 async fn a_guard_lets_nobody_pass_when_the_session_has_ended(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(safe().max_age(MINUTE)).await?;
-    browser.play([login("ann")]).await?;
+    let (site, browser) = it.begun(safe().max_age(MINUTE), [login("ann")]).await?;
     let cookie = site.cookie_of(&browser.session_cookie().unwrap_or_default());
     site.wait(MINUTE).await?;
     browser.send(Request::get(GUARDED).cookie(cookie)).await?.expect(401).map(drop)

@@ -35,8 +35,7 @@ promises! {
 }
 
 async fn a_value_is_there_on_the_next_request(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
     Ok(())
 }
@@ -68,8 +67,7 @@ async fn a_visitor_without_a_cookie_has_an_empty_session(it: Subject) -> Outcome
 
 /// Puts a value in, and finds it on the next request.
 async fn round_trip(it: &Subject, value: Value) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("value", value.clone())]).await?;
+    let (_site, browser) = it.begun(express(), [insert("value", value.clone())]).await?;
     ensure_eq!(browser.play([get("value")]).await?.seen, [value], "the value");
     Ok(())
 }
@@ -87,8 +85,7 @@ async fn text_beyond_ascii_comes_back_as_it_was(it: Subject) -> Outcome {
 }
 
 async fn a_value_that_is_put_in_again_replaces_the_first(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1), insert("n", 2)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1), insert("n", 2)]).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(2)], "after one request");
     browser.play([insert("n", 3)]).await?;
     ensure_eq!(browser.play([get("n"), Step::Keys]).await?.seen, [json!(3), json!(["n"])], "after two");
@@ -96,32 +93,28 @@ async fn a_value_that_is_put_in_again_replaces_the_first(it: Subject) -> Outcome
 }
 
 async fn a_value_of_another_kind_replaces_the_first(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("n", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("n", 1)]).await?;
     browser.play([insert("n", json!({ "deep": [true] }))]).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!({ "deep": [true] })], "the value");
     Ok(())
 }
 
 async fn a_removed_value_is_gone_on_the_next_request(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", 1), insert("b", 2)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("a", 1), insert("b", 2)]).await?;
     ensure_eq!(browser.play([remove("a")]).await?.seen, [json!(true)], "whether there was one");
     ensure_eq!(browser.play([Step::Keys]).await?.seen, [json!(["b"])], "the keys");
     Ok(())
 }
 
 async fn removing_what_is_not_there_does_no_harm(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", 1)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("a", 1)]).await?;
     ensure_eq!(browser.play([remove("b")]).await?.seen, [json!(false)], "whether there was one");
     ensure_eq!(browser.play([Step::Keys]).await?.seen, [json!(["a"])], "the keys");
     Ok(())
 }
 
 async fn a_value_is_taken_once(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", "once")]).await?;
+    let (_site, browser) = it.begun(express(), [insert("a", "once")]).await?;
     ensure_eq!(
         browser.play([take("a"), take("a")]).await?.seen,
         [json!("once"), Value::Null],
@@ -132,8 +125,7 @@ async fn a_value_is_taken_once(it: Subject) -> Outcome {
 }
 
 async fn clearing_removes_everything_and_keeps_the_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", 1), insert("b", 2)]).await?;
+    let (site, browser) = it.begun(express(), [insert("a", 1), insert("b", 2)]).await?;
     let key = site.record().await?.key;
     browser.play([Step::Clear]).await?;
     ensure_eq!(browser.play([Step::Keys]).await?.seen, [json!([])], "the keys");
@@ -142,16 +134,15 @@ async fn clearing_removes_everything_and_keeps_the_session(it: Subject) -> Outco
 }
 
 async fn keys_keep_the_order_in_which_they_were_put_in(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play(["d", "a", "c"].map(|key| insert(key, 1))).await?;
+    let (_site, browser) = it.begun(express(), ["d", "a", "c"].map(|key| insert(key, 1))).await?;
     browser.play([insert("b", 1), insert("a", 2)]).await?;
     ensure_eq!(browser.play([Step::Keys]).await?.seen, [json!(["d", "a", "c", "b"])], "the keys");
     Ok(())
 }
 
 async fn keys_that_are_numbers_come_first(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play(["b", "10", "a", "9", "01", "-1"].map(|key| insert(key, 1))).await?;
+    let (_site, browser) =
+        it.begun(express(), ["b", "10", "a", "9", "01", "-1"].map(|key| insert(key, 1))).await?;
     let keys = json!(["9", "10", "b", "a", "01", "-1"]);
     ensure_eq!(browser.play([Step::Keys]).await?.seen, [keys], "the keys");
     Ok(())
@@ -168,8 +159,7 @@ async fn keys_of_any_text_are_kept_apart(it: Subject) -> Outcome {
 }
 
 async fn null_is_a_value(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([insert("a", Value::Null)]).await?;
+    let (_site, browser) = it.begun(express(), [insert("a", Value::Null)]).await?;
     let page = browser.play([contains("a"), get("a"), Step::Keys]).await?;
     ensure_eq!(page.seen, [json!(true), Value::Null, json!(["a"])], "what is there");
     Ok(())
@@ -188,8 +178,7 @@ async fn a_hundred_keys_are_kept(it: Subject) -> Outcome {
 }
 
 async fn a_large_value_is_kept(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([fill("large", 500_000)]).await?;
+    let (_site, browser) = it.begun(express(), [fill("large", 500_000)]).await?;
     let seen = browser.play([get("large")]).await?.seen;
     ensure_eq!(seen[0].as_str().map(str::len), Some(500_000), "the length");
     Ok(())

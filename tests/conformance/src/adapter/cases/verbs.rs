@@ -47,9 +47,7 @@ async fn begun(it: &Subject) -> Outcome<(Server, Browser)> {
 }
 
 async fn with(it: &Subject, options: Options) -> Outcome<(Server, Browser)> {
-    let (site, browser) = it.browser(options).await?;
-    browser.play([insert("n", 1)]).await?;
-    Ok((site, browser))
+    it.begun(options, [insert("n", 1)]).await
 }
 
 /// The `Cookie` header of the browser's session as it is now.
@@ -109,8 +107,7 @@ async fn regenerating_forgets_the_cookies_own_attributes(it: Subject) -> Outcome
 }
 
 async fn regenerating_works_without_a_session(it: Subject) -> Outcome {
-    let (site, browser) = it.browser(express()).await?;
-    browser.play([S::Regenerate, insert("user", "ann")]).await?;
+    let (site, browser) = it.begun(express(), [S::Regenerate, insert("user", "ann")]).await?;
     ensure_eq!(browser.play([get("user")]).await?.seen, [json!("ann")], "the data");
     ensure_eq!(site.records().await?.len(), 1, "records");
     Ok(())
@@ -221,8 +218,8 @@ async fn a_save_is_seen_by_others_before_the_request_ends(it: Subject) -> Outcom
 }
 
 async fn a_save_may_be_repeated(it: Subject) -> Outcome {
-    let (_site, browser) = it.browser(express()).await?;
-    browser.play([count("n"), S::Save, count("n"), S::Save, S::Save, count("n")]).await?;
+    let (_site, browser) =
+        it.begun(express(), [count("n"), S::Save, count("n"), S::Save, S::Save, count("n")]).await?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(3)], "the count");
     Ok(())
 }
