@@ -107,7 +107,7 @@ async fn a_record_holds_text_as_it_is(it: Subject) -> Outcome {
 }
 
 async fn a_record_is_kept_under_the_id(it: Subject) -> Outcome {
-    let (site, browser) = it.begun(express().ids(&[ID]), [insert("n", 1)]).await?;
+    let (site, _browser) = it.begun(express().ids(&[ID]), [insert("n", 1)]).await?;
     ensure_eq!(site.record().await?.key, ID, "the key");
     Ok(())
 }

@@ -36,7 +36,7 @@ async fn signed(it: &Subject, secret: &str, id: &str) -> Outcome<String> {
 /// What a server with these secrets finds for the session's cookie, signed with another.
 async fn seen_by(it: &Subject, secrets: &[&str], with: &str) -> Outcome<Value> {
     let cookie = signed(it, with, ID).await?;
-    let (site, browser) = it.begun(express().secrets(secrets).ids(&[ID]), [insert("n", 1)]).await?;
+    let (site, _browser) = it.begun(express().secrets(secrets).ids(&[ID]), [insert("n", 1)]).await?;
     Ok(site.with_cookie(site.cookie_of(&cookie), [get("n")]).await?.seen.remove(0))
 }
 
@@ -85,7 +85,7 @@ async fn a_regenerated_session_is_signed_with_the_first_secret(it: Subject) -> O
 async fn used(it: &Subject, change: bool) -> Outcome<Option<String>> {
     let old = signed(it, OLD, ID).await?;
     let options = express().secrets(&[SECRET, OLD]).ids(&[ID]).max_age(HOUR);
-    let (site, browser) = it.begun(options, [insert("n", 1)]).await?;
+    let (site, _browser) = it.begun(options, [insert("n", 1)]).await?;
     let steps = if change { insert("n", 2) } else { get("n") };
     let page = site.with_cookie(site.cookie_of(&old), [steps]).await?;
     Ok(page.cookie(site.cookie_name())?.map(|cookie| cookie.value))
