@@ -63,10 +63,8 @@ mod unavailable;
 pub mod doc;
 
 pub use adapter::{
-pub use adapter::{
     AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences, judged_by, pair,
     run_together,
-};
 };
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};

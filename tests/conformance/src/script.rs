@@ -104,6 +104,13 @@ impl Script {
     }
 }
 
+/// Whether an extractor failed because there is no session here, and not because it could not be had: for the route of an
+/// optional session, where the framework's own `Option` does not tell the two apart.
+#[must_use]
+pub fn is_no_session(error: &Error) -> bool {
+    matches!(error, Error::NoLayer | Error::Session(session_driver::core::Error::OutsidePath))
+}
+
 /// Plays a script that came over a websocket, on the session with this id, and gives the text to send back.
 ///
 /// There is no request and no response by then, so the session is opened by its id and saved only where the script says so.

@@ -2,12 +2,6 @@
 
 mod mount;
 
-use session_conformance::Feature;
-
 fn main() {
-    session_conformance::adapter(mount::mount)
-        .named("axum")
-        .without(Feature::TwoLayers)
-        .without(Feature::Guard)
-        .run();
+    session_conformance::adapter(mount::mount).named("axum").run();
 }

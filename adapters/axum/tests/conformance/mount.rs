@@ -10,14 +10,25 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use session_axum::{Peek, Session, SessionError, SessionLayer};
+use session_axum::{LayerName, Named, Peek, Session, SessionError, SessionLayer, SignedIn};
 use session_conformance::script::{self, Answer, Script};
 use session_conformance::{Site, script::HEADER};
 use tokio::net::TcpListener;
 
+/// The suite's second layer.
+struct Second;
+
+impl LayerName for Second {
+    const COOKIE: &'static str = "second";
+}
+
 /// Serves a site until it is stopped.
 pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>> {
     let layer = SessionLayer::new(site.sessions());
+    let two = Router::new()
+        .route("/two/play", any(two))
+        .layer(layer.clone())
+        .layer(SessionLayer::new(site.second()));
     let app = Router::new()
         .route("/play", any(play))
         .route("/maybe", any(maybe))
@@ -26,7 +37,9 @@ pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>
         .route("/peek", any(peek))
         .route("/stream", any(stream))
         .route("/socket", any(socket))
+        .route("/signed-in", any(signed_in))
         .layer(layer.clone())
+        .merge(two)
         .nest("/nested", Router::new().route("/play", any(play)).layer(layer))
         .with_state(site.clone())
         .into_make_service_with_connect_info::<SocketAddr>();
@@ -81,6 +94,18 @@ async fn stream(session: Session, Header(script): Header) -> Result<Response, Se
     let mut answer = script.play(&session).await?;
     let body = Body::from_stream(answer.chunks(&session));
     Ok(headed(answer.status, answer.headers, body))
+}
+
+async fn two(
+    session: Session,
+    second: Named<Second>,
+    Header(script): Header,
+) -> Result<Response, SessionError> {
+    Ok(response(script.play_two(&session, &second).await?))
+}
+
+async fn signed_in(user: SignedIn, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&user.session).await?))
 }
 
 async fn socket(

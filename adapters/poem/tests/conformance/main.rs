@@ -1,0 +1,7 @@
+//! The poem adapter keeps every promise of an adapter.
+
+mod mount;
+
+fn main() {
+    session_conformance::adapter(mount::mount).named("poem").run();
+}

@@ -1,0 +1,15 @@
+//! The Rocket adapter keeps every promise of an adapter.
+
+mod mount;
+
+use session_conformance::Feature;
+
+fn main() {
+    session_conformance::adapter(mount::mount)
+        .named("rocket")
+        // Rocket has no websockets of its own.
+        .without(Feature::Socket)
+        // Rocket goes on with a request whose client has gone.
+        .without(Feature::Disconnect)
+        .run();
+}
