@@ -20,6 +20,11 @@
 //! * Folding a due touch into [`load`](Store::load): it may ignore `extend`, at the price of a round trip.
 //! * Precision of `expires_at`: it may round **down** to what it can hold, never up.
 //!
+//! # What a store may rely on
+//!
+//! * [`Record::owner`] is the `_session.owner` member of its payload, or `None` if that has none. So a store may keep the
+//!   payload alone and read the owner back from it; it may refuse a record whose payload names another owner.
+//!
 //! "Not there" is an answer, never an error. A [`StoreError`] means the store could not answer.
 //!
 //! # A whole store

@@ -14,14 +14,14 @@ Crash a store's server under load, start it again, and count what became of the 
 
 Usage: cargo xtask outage [--store NAME|all]
 
-  --store NAME   redis, postgres, mysql, or all
+  --store NAME   redis, postgres, mysql, mongodb, or all
 
 A site on that store has 24 visitors. Its server is killed, stays away for three seconds, and is started again. Wanted: while
 it is away every answer is a 503 and comes within the deadline; afterwards everybody is still logged in, nothing that
 was acknowledged is lost, and the site works again by itself. Only a server that this command started is killed.
 ";
 
-const KINDS: &[Kind] = &[Kind::Redis, Kind::Postgres, Kind::Mysql];
+const KINDS: &[Kind] = &[Kind::Redis, Kind::Postgres, Kind::Mysql, Kind::Mongodb];
 
 /// The driver's deadline is 500 ms; the rest is for a machine with other things to do.
 const SLOWEST_REFUSAL_MS: u64 = 1500;

@@ -7,7 +7,8 @@ import { Browser, openRecords, startBoth, until } from '../lib/support.js'
 const STORES = [
   ['connect-redis', 'redis', 'REDIS_URL'],
   ['connect-pg-simple', 'postgres', 'POSTGRES_URL'],
-  ['express-mysql-session', 'mysql', 'MYSQL_URL']
+  ['express-mysql-session', 'mysql', 'MYSQL_URL'],
+  ['connect-mongo', 'mongodb', 'MONGODB_URL']
 ]
 const MAX_AGE = 3600
 const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 20_000, `${actual - expected} ms off`)

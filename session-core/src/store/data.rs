@@ -13,6 +13,8 @@ pub struct Record {
     /// When the session ends unless it is touched. The store's own; the JSON may hold an older date.
     pub expires_at: OffsetDateTime,
     /// Whose session it is, for [`Directory`](super::Directory); `None` for a session nobody has logged in to.
+    ///
+    /// Always the `_session.owner` member of the payload.
     pub owner: Option<Owner>,
 }
 

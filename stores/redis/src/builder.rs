@@ -1,17 +1,19 @@
 //! Options of a [`RedisStore`], and the ways to connect one.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ErrorKind, IntoConnectionInfo as _};
+use redis::aio::ConnectionManager;
 use session_core::store::StoreError;
 
 use crate::error::{store_error, too_late};
+use crate::link::Link;
+use crate::link::cluster::Cluster;
+use crate::link::confirm::{Lane, Lanes, Wanted};
+use crate::link::door::{Certificates, Door};
+use crate::link::sentinel::Sentinel;
 use crate::name::Prefixes;
-use crate::script::Scripts;
+use crate::script::{Call, Scripts};
 use crate::{Inner, RedisStore};
 
 /// Options of a [`RedisStore`]; made by [`RedisStore::builder`].
@@ -34,11 +36,18 @@ use crate::{Inner, RedisStore};
 pub struct RedisBuilder {
     prefix: String,
     patience: Duration,
+    certificates: Certificates,
+    wanted: Option<Wanted>,
 }
 
 impl Default for RedisBuilder {
     fn default() -> Self {
-        Self { prefix: "sess:".to_owned(), patience: Duration::from_secs(2) }
+        Self {
+            prefix: "sess:".to_owned(),
+            patience: Duration::from_secs(2),
+            certificates: Certificates::default(),
+            wanted: None,
+        }
     }
 }
 
@@ -58,8 +67,40 @@ impl RedisBuilder {
     /// [`count`](session_core::store::Directory::count), [`page`](session_core::store::Directory::page),
     /// [`clear`](session_core::store::Directory::clear) and
     /// [`purge_expired`](session_core::store::Directory::purge_expired) are many steps: there the limit holds for each.
+    /// Connecting to one of several servers may take a quarter of it.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.clamp(Duration::from_millis(10), Duration::from_secs(600));
+        self
+    }
+
+    /// Whom to trust with `rediss://`: root certificates in PEM form, instead of those of the operating system.
+    #[cfg(feature = "tls")]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.root = Some(pem.into());
+        self
+    }
+
+    /// Who we are with `rediss://`: a certificate (with its chain) and its private key, both in PEM form.
+    ///
+    /// A Redis server wants one, unless it is set to `tls-auth-clients no`.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.certificates.client = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Answers a [`delete`](session_core::store::Store::delete), a [`replace`](session_core::store::Store::replace), a
+    /// [`revoke`](session_core::store::Directory::revoke) or a [`clear`](session_core::store::Directory::clear) only when
+    /// as many replicas have the change too (`WAIT`); they are waited for no longer than `within`, at least 1 ms.
+    ///
+    /// If fewer have it by then, the answer is [`Unavailable`](session_core::store::StoreErrorKind::Unavailable), though
+    /// the change was carried out. Deleting the same session once more asks again, though it is gone. Each costs a round
+    /// trip more, on connections beside the shared one, since `WAIT` holds its connection up. `within` comes on top of
+    /// the [`patience`](Self::patience).
+    /// See the [crate] for what this gains; no replicas are waited for unless it is set.
+    pub fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
+        let within = within.clamp(Duration::from_millis(1), Duration::from_secs(600));
+        self.wanted = (replicas > 0).then_some(Wanted { replicas, within });
         self
     }
 
@@ -69,76 +110,137 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// `Refused` if the URL or the prefix is not usable, the server wants another password, or is older than Redis 7.0.
-    /// `Unavailable` if it does not answer within the patience.
+    /// `Refused` if the URL, the prefix or a certificate is not usable, the server wants another password, or is older
+    /// than Redis 7.0. `Unavailable` if it does not answer within the patience.
     pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
         let names = Prefixes::parse(&self.prefix)?;
-        let info = url.into_connection_info().map_err(|error| store_error(&error))?;
-        let client =
-            Client::open(info.set_tcp_settings(tcp(self.patience))).map_err(|error| store_error(&error))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(self.patience))
-            .set_response_timeout(Some(self.patience))
-            // A few tries in a row; after that, the next verb begins them again.
-            .set_number_of_retries(2)
-            .set_min_delay(Duration::from_millis(20))
-            .set_max_delay(Duration::from_millis(200));
-        let manager = tokio::time::timeout(self.patience, ConnectionManager::new_with_config(client, config))
-            .await
-            .map_err(|_| too_late())?
-            .map_err(|error| store_error(&error))?;
-        self.finish(names, manager).await
+        let door = self.door(url)?;
+        self.encrypted_if_wanted(&door)?;
+        let manager =
+            in_time(self.patience, async { door.open_for_good().await.map_err(|error| store_error(&error)) });
+        let link = Link::Single(manager.await?, Some(door));
+        self.finish(names, link).await
     }
 
-    /// The store on a connection that the application has made: with client certificates, say, or shared with others.
+    /// Connects to a cluster; some of its nodes are enough, the others are asked for.
     ///
-    /// The manager's own options decide how it is made anew. Commands that block must not be sent over it.
+    /// User, password and TLS are those of the first URL, for all nodes.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), session_core::store::StoreError> {
+    /// use session_store_redis::RedisStore;
+    ///
+    /// let nodes = ["redis://sessions:secret@a.internal:6379", "redis://b.internal:6379"];
+    /// let store = RedisStore::builder().connect_cluster(nodes).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); and `Refused` if the servers are not a cluster.
+    pub async fn connect_cluster(
+        self,
+        urls: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<RedisStore, StoreError> {
+        let names = Prefixes::parse(&self.prefix)?;
+        let doors = self.doors(urls)?;
+        if let Some(door) = doors.first() {
+            self.encrypted_if_wanted(door)?;
+        }
+        let link = Link::Cluster(in_time(self.patience, Cluster::connect(&doors)).await?);
+        self.finish(names, link).await
+    }
+
+    /// Connects to the primary that these sentinels know by this name, and to its successor when it fails.
+    ///
+    /// Where the primary wants a user, a password, a database or TLS, its name is given as a URL with the name in the
+    /// place of the host. The sentinels' URLs are about the sentinels only.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), session_core::store::StoreError> {
+    /// use session_store_redis::RedisStore;
+    ///
+    /// let sentinels = ["redis://a.internal:26379", "redis://b.internal:26379", "redis://c.internal:26379"];
+    /// let store = RedisStore::builder().connect_sentinel(sentinels, "redis://sessions:secret@mymaster/1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); and `Refused` if the sentinels know no primary by this name.
+    pub async fn connect_sentinel(
+        self,
+        urls: impl IntoIterator<Item = impl AsRef<str>>,
+        primary: &str,
+    ) -> Result<RedisStore, StoreError> {
+        let names = Prefixes::parse(&self.prefix)?;
+        let door = if primary.contains("://") {
+            self.door(primary)
+        } else {
+            self.door(&format!("redis://{primary}"))
+        };
+        let door = door?;
+        self.encrypted_if_wanted(&door)?;
+        let link = Link::Sentinel(Sentinel::new(self.doors(urls)?, door)?);
+        self.finish(names, link).await
+    }
+
+    /// The store on a connection that the application has made: one shared with other parts of it, say.
+    ///
+    /// The manager's own options decide how it is made anew. Commands that block must not be sent over it, so
+    /// [`wait_for_replicas`](Self::wait_for_replicas) is refused.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
     pub async fn from_manager(self, manager: ConnectionManager) -> Result<RedisStore, StoreError> {
         let names = Prefixes::parse(&self.prefix)?;
-        self.finish(names, manager).await
+        self.finish(names, Link::Single(manager, None)).await
     }
 
-    async fn finish(self, names: Prefixes, manager: ConnectionManager) -> Result<RedisStore, StoreError> {
+    fn door(&self, url: &str) -> Result<Door, StoreError> {
+        Door::parse(url, &self.certificates, self.patience)
+    }
+
+    fn doors(&self, urls: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Vec<Door>, StoreError> {
+        urls.into_iter().map(|url| self.door(url.as_ref())).collect()
+    }
+
+    /// Who gives certificates does not mean to speak in the clear.
+    fn encrypted_if_wanted(&self, door: &Door) -> Result<(), StoreError> {
+        if self.certificates.is_some() && !door.is_tls() {
+            return Err(StoreError::refused("certificates are given, but the URL is not `rediss://`"));
+        }
+        Ok(())
+    }
+
+    async fn finish(self, names: Prefixes, link: Link) -> Result<RedisStore, StoreError> {
+        if self.wanted.is_some() && !link.has_lanes() {
+            return Err(StoreError::refused(
+                "waiting for replicas needs connections of the store's own; use `connect`",
+            ));
+        }
         let store = RedisStore(Arc::new(Inner {
+            is_apart: link.is_cluster() && !names.is_in_one_slot(),
             names,
             scripts: Scripts::new(),
-            manager,
+            link,
             patience: self.patience,
-            purged_up_to: AtomicU64::new(0),
+            lanes: self.wanted.map(Lanes::new),
+            purge: Mutex::default(),
         }));
-        store.check().await?;
+        // Whether the server knows what this store needs, and lets it.
+        let ask = Call::command("PEXPIRETIME", store.names().sessions());
+        store.in_time(store.send(&ask, &Lane::default())).await?;
         Ok(store)
     }
 }
 
-impl RedisStore {
-    /// Whether the server knows what this store needs, and lets it.
-    async fn check(&self) -> Result<(), StoreError> {
-        let mut ask = redis::cmd("PEXPIRETIME");
-        ask.arg(self.names().sessions());
-        match self.query(&ask).await? {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.kind() == ErrorKind::Server(redis::ServerErrorKind::ResponseError)
-                    && error.detail().is_some_and(|detail| detail.starts_with("unknown command")) =>
-            {
-                Err(StoreError::refused("the server is too old; Redis 7.0 or newer, or Valkey, is needed"))
-            }
-            Err(error) => Err(store_error(&error)),
-        }
-    }
-}
-
-/// A connection whose other end is gone without a word is given up, rather than kept for a quarter of an hour.
-fn tcp(patience: Duration) -> TcpSettings {
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let settings = settings.set_user_timeout((2 * patience).max(Duration::from_secs(1)));
-    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    let _ = patience;
-    settings
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(patience, work).await.map_err(|_| too_late())?
 }

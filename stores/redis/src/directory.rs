@@ -1,7 +1,7 @@
 //! The verbs of [`Directory`]: sessions of an owner by the index, everything else by a walk over all keys.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use redis::Value;
@@ -11,8 +11,11 @@ use time::OffsetDateTime;
 
 use crate::RedisStore;
 use crate::error::unexpected;
+use crate::link::confirm::Lane;
+use crate::link::door::Place;
 use crate::name::pattern;
 use crate::payload::stored;
+use crate::script::Call;
 
 /// Keys that Redis looks at in one step of a walk: a millisecond or a few in which it does nothing else.
 const STEP: u32 = 1000;
@@ -27,7 +30,10 @@ impl Directory for RedisStore {
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        let mut call = self.scripts().sessions_of.key(self.names().owner(owner));
+        if self.is_apart() {
+            return self.in_time(self.sessions_of_apart(owner, now)).await;
+        }
+        let mut call = self.scripts().sessions_of.on(&[self.names().owner(owner)]);
         let parts = array(self.call(call.arg(owner.as_str()).arg(self.names().sessions())).await?)?;
         let mut found = Vec::with_capacity(parts.len() / 3);
         let mut parts = parts.into_iter();
@@ -39,23 +45,28 @@ impl Directory for RedisStore {
     }
 
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
-        let mut call = self.scripts().revoke.key(self.names().owner(owner));
-        call.arg(owner.as_str()).arg(self.names().sessions());
-        if let Some(keep) = keep {
-            call.arg(keep.as_str());
-        }
-        number(&self.call(&call).await?)
+        let lane = self.lane();
+        let revoked = if self.is_apart() {
+            self.in_time(self.revoke_apart(owner, keep, &lane)).await?
+        } else {
+            let mut call = self.scripts().revoke.on(&[self.names().owner(owner)]);
+            call.arg(owner.as_str()).arg(self.names().sessions());
+            if let Some(keep) = keep {
+                call.arg(keep.as_str());
+            }
+            number(&self.in_time(self.send(&call, &lane)).await?)?
+        };
+        lane.confirm().await?;
+        Ok(revoked)
     }
 
     async fn count(&self, _now: OffsetDateTime) -> Result<u64, StoreError> {
-        let (mut cursor, mut count) = (0, 0);
-        loop {
-            let keys = self.scan(&mut cursor, self.names().sessions(), "string").await?;
+        let mut count = 0;
+        let mut walk = self.walk().await?;
+        while let Some(keys) = self.step(&mut walk, self.names().sessions(), "string").await? {
             count += keys.len() as u64;
-            if cursor == 0 {
-                return Ok(count);
-            }
         }
+        Ok(count)
     }
 
     async fn page(
@@ -70,17 +81,9 @@ impl Directory for RedisStore {
             let Some(last) = keys.last().cloned() else { return Ok(Vec::new()) };
             let mut found = Vec::with_capacity(keys.len());
             for chunk in keys.chunks(CHUNK) {
-                let mut call = self.scripts().read.prepare_invoke();
-                for key in chunk {
-                    call.key(self.names().session(key));
-                }
-                let mut parts = array(self.call(&call).await?)?.into_iter();
-                for key in chunk {
-                    let (Some(payload), Some(ends)) = (parts.next(), parts.next()) else {
-                        return Err(unexpected());
-                    };
+                for (key, payload, ends) in self.read(chunk).await? {
                     if payload != Value::Nil {
-                        found.extend(readable(key.clone(), payload, &ends, now)?);
+                        found.extend(readable(key, payload, &ends, now)?);
                     }
                 }
             }
@@ -93,73 +96,99 @@ impl Directory for RedisStore {
     }
 
     async fn clear(&self) -> Result<u64, StoreError> {
-        let (mut cursor, mut removed) = (0, 0);
-        loop {
-            let keys = self.scan(&mut cursor, self.names().sessions(), "string").await?;
-            for chunk in keys.chunks(CHUNK) {
-                removed += number(&self.command(redis::cmd("UNLINK").arg(chunk)).await?)?;
-            }
-            if cursor == 0 {
-                break;
+        let lane = self.lane();
+        let mut removed = 0;
+        let mut walk = self.walk().await?;
+        while let Some(names) = self.step(&mut walk, self.names().sessions(), "string").await? {
+            for chunk in names.chunks(CHUNK) {
+                removed += self.in_time(self.unlink(chunk, &lane)).await?;
             }
         }
-        // The indexes are not removed but swept: a login meanwhile must stay listed, or no revoke would find it.
-        loop {
-            for index in self.scan(&mut cursor, self.names().owners(), "zset").await? {
-                let mut call = self.scripts().sweep.key(index);
+        // The indexes are not removed but swept: a login meanwhile must stay listed, or no revoke would find it. Where
+        // they lie apart, a login is listed before it is there, so they are left to run out.
+        let mut walk = self.walk().await?;
+        while !self.is_apart()
+            && let Some(indexes) = self.step(&mut walk, self.names().owners(), "zset").await?
+        {
+            for index in indexes {
+                let mut call = self.scripts().sweep.on(&[index]);
                 self.call(call.arg(self.names().sessions())).await?;
             }
-            if cursor == 0 {
-                return Ok(removed);
-            }
         }
+        lane.confirm().await?;
+        Ok(removed)
     }
 
     async fn purge_expired(&self, _now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
         let batch = batch as u64;
         let mut removed = 0;
         // Goes on where the call before stopped.
-        let mut cursor = self.purged_up_to().load(Ordering::Relaxed);
+        let before = self.0.purge.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut walk = match before {
+            Some(walk) => walk,
+            None => self.walk().await?,
+        };
         while removed < batch {
-            let here = cursor;
-            for index in self.scan(&mut cursor, self.names().owners(), "zset").await? {
+            let here = walk.clone();
+            let Some(indexes) = self.step(&mut walk, self.names().owners(), "zset").await? else {
+                return Ok(removed);
+            };
+            for index in indexes {
                 let most = (batch - removed).min(u64::from(STEP));
-                let mut call = self.scripts().tidy.key(index);
-                removed += number(&self.call(call.arg(self.names().sessions()).arg(most)).await?)?;
+                removed += self.in_time(self.tidy(&index, most)).await?;
                 if removed >= batch {
                     // This step may hold more of them, so the next call begins with it.
-                    cursor = here;
+                    walk = here;
                     break;
                 }
             }
-            self.purged_up_to().store(cursor, Ordering::Relaxed);
-            if cursor == 0 {
-                break;
-            }
         }
+        *self.0.purge.lock().unwrap_or_else(PoisonError::into_inner) = Some(walk);
         Ok(removed)
     }
 }
 
+/// A walk over all keys, server by server.
+#[derive(Debug, Clone)]
+pub(crate) struct Walk {
+    /// The servers to come; the one that it is at is the last.
+    places: Vec<Place>,
+    cursor: u64,
+}
+
 impl RedisStore {
-    /// One step of a walk over all keys that begin with `prefix` and hold this type; the cursor is 0 at the end.
-    async fn scan(&self, cursor: &mut u64, prefix: &str, kind: &str) -> Result<Vec<String>, StoreError> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(*cursor).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP).arg("TYPE").arg(kind);
-        let answer = array(self.command(&scan).await?)?;
+    async fn walk(&self) -> Result<Walk, StoreError> {
+        let places = self.in_time(self.0.link.primaries()).await?;
+        Ok(Walk { places, cursor: 0 })
+    }
+
+    /// One step of a walk over all keys that begin with `prefix` and hold this type; `None` at the end.
+    async fn step(
+        &self,
+        walk: &mut Walk,
+        prefix: &str,
+        kind: &str,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(place) = walk.places.last() else { return Ok(None) };
+        let mut scan = Call::keyless("SCAN");
+        scan.arg(walk.cursor).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP).arg("TYPE").arg(kind);
+        let answer = array(self.in_time(self.0.link.send_to(place, &scan)).await?)?;
         let Ok([next, keys]) = <[Value; 2]>::try_from(answer) else { return Err(unexpected()) };
-        *cursor = text(next).and_then(|next| next.parse().ok()).ok_or_else(unexpected)?;
+        walk.cursor = text(next).and_then(|next| next.parse().ok()).ok_or_else(unexpected)?;
+        if walk.cursor == 0 {
+            walk.places.pop();
+        }
         // A key that is not text is none of ours.
-        Ok(array(keys)?.into_iter().filter_map(text).collect())
+        Ok(Some(array(keys)?.into_iter().filter_map(text).collect()))
     }
 
     /// The first keys after `after`, at most `limit`: of a walk over all keys, only these are kept.
     async fn first_after(&self, after: Option<&StoreKey>, limit: usize) -> Result<Vec<StoreKey>, StoreError> {
         let mut first: BTreeSet<StoreKey> = BTreeSet::new();
         let prefix = self.names().sessions();
-        let mut cursor = 0;
-        loop {
-            for name in self.scan(&mut cursor, prefix, "string").await? {
+        let mut walk = self.walk().await?;
+        while let Some(names) = self.step(&mut walk, prefix, "string").await? {
+            for name in names {
                 let Some(key) = name.strip_prefix(prefix).map(StoreKey::from_stored) else { continue };
                 let full = first.len() >= limit;
                 if after.is_some_and(|after| key <= *after) || (full && first.last() < Some(&key)) {
@@ -170,15 +199,53 @@ impl RedisStore {
                     first.pop_last();
                 }
             }
-            if cursor == 0 {
-                return Ok(first.into_iter().collect());
-            }
         }
+        Ok(first.into_iter().collect())
+    }
+
+    /// Payload and expiry of each of these, in their order; nil for what is not there.
+    async fn read(&self, keys: &[StoreKey]) -> Result<Vec<(StoreKey, Value, Value)>, StoreError> {
+        let names: Vec<String> = keys.iter().map(|key| self.names().session(key)).collect();
+        if !self.is_apart() {
+            let mut parts = array(self.call(&self.scripts().read.on(&names)).await?)?.into_iter();
+            let both = |key: &StoreKey| Some((key.clone(), parts.next()?, parts.next()?));
+            return keys.iter().map(both).collect::<Option<_>>().ok_or_else(unexpected);
+        }
+        let read = |key: &StoreKey| self.scripts().read.on(&[self.names().session(key)]);
+        let mut found = Vec::with_capacity(keys.len());
+        for (key, answer) in self.in_time(self.each(keys.to_vec(), &Lane::default(), read)).await? {
+            let Ok([payload, ends]) = <[Value; 2]>::try_from(array(answer)?) else {
+                return Err(unexpected());
+            };
+            found.push((key, payload, ends));
+        }
+        found.sort_by(|(one, ..), (two, ..)| one.cmp(two));
+        Ok(found)
+    }
+
+    /// Removes sessions by their names; answers how many there were.
+    async fn unlink(&self, names: &[String], lane: &Lane) -> Result<u64, StoreError> {
+        let Some((first, others)) = names.split_first() else { return Ok(0) };
+        if !self.is_apart() {
+            let mut call = Call::command("UNLINK", first);
+            return number(&self.send(call.arg(others), lane).await?);
+        }
+        let names = names.iter().map(|name| StoreKey::from_stored(name.as_str())).collect();
+        let answers = self.each(names, lane, |name| Call::command("UNLINK", name.as_str())).await?;
+        answers.iter().map(|(_, answer)| number(answer)).sum()
+    }
+
+    async fn tidy(&self, index: &str, most: u64) -> Result<u64, StoreError> {
+        if self.is_apart() {
+            return self.tidy_apart(index, most).await;
+        }
+        let mut call = self.scripts().tidy.on(&[index]);
+        number(&self.send(call.arg(self.names().sessions()).arg(most), &Lane::default()).await?)
     }
 }
 
 /// A session if it is live. A record that cannot be read must not hide the others.
-fn readable(
+pub(crate) fn readable(
     key: StoreKey,
     payload: Value,
     ends: &Value,
@@ -194,21 +261,21 @@ fn readable(
     }
 }
 
-fn array(value: Value) -> Result<Vec<Value>, StoreError> {
+pub(crate) fn array(value: Value) -> Result<Vec<Value>, StoreError> {
     match value {
         Value::Array(parts) => Ok(parts),
         _ => Err(unexpected()),
     }
 }
 
-fn number(value: &Value) -> Result<u64, StoreError> {
+pub(crate) fn number(value: &Value) -> Result<u64, StoreError> {
     match value {
         Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected()),
         _ => Err(unexpected()),
     }
 }
 
-fn text(value: Value) -> Option<String> {
+pub(crate) fn text(value: Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
         Value::SimpleString(text) => Some(text),

@@ -3,7 +3,7 @@
 //! A server's message may quote a key or an argument, a connection error may quote the URL with its password. So no
 //! message passes; the code says enough to look the matter up.
 
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 use session_core::store::StoreError;
 
 /// What a client library's error means for the caller.
@@ -11,7 +11,11 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
     if error.is_timeout() {
         return too_late();
     }
+    if let Some(error) = of_tls(error) {
+        return error;
+    }
     match error.kind() {
+        ErrorKind::Server(ServerErrorKind::ResponseError) => from_detail(error.detail().unwrap_or_default()),
         ErrorKind::Server(_) | ErrorKind::Extension => from_server(error.code().unwrap_or_default()),
         ErrorKind::Io if error.is_connection_refusal() => StoreError::unavailable("connection refused"),
         ErrorKind::Io => StoreError::unavailable("the connection was lost or could not be made"),
@@ -39,6 +43,47 @@ pub(crate) fn unreadable() -> StoreError {
     StoreError::corrupt("what is kept under the session's key is not UTF-8 text")
 }
 
+/// Errors that have no code of their own, of which a few tell what was set up wrongly.
+fn from_detail(detail: &str) -> StoreError {
+    let detail = detail.to_ascii_lowercase();
+    if detail.starts_with("unknown command") && detail.contains("pexpiretime") {
+        StoreError::refused("the server is too old; Redis 7.0 or newer, or Valkey, is needed")
+    } else if detail.contains("cluster support disabled") {
+        StoreError::refused("the server is not part of a cluster; use `connect` or `connect_sentinel`")
+    } else {
+        StoreError::refused("Redis error ERR")
+    }
+}
+
+/// What certificates are to blame for.
+#[cfg(feature = "tls")]
+fn of_tls(error: &RedisError) -> Option<StoreError> {
+    use std::error::Error;
+    use std::sync::Arc;
+
+    // The client library shows a shared error as its source, which shows an I/O error, which wraps the one of TLS.
+    let source = error.source()?;
+    let shared = source.downcast_ref::<Arc<dyn Error + Send + Sync>>().map(|shared| &**shared as &dyn Error);
+    let cause = shared.unwrap_or(source);
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let wrapped = wrapped.map(|inner| inner as &(dyn Error + 'static));
+    match wrapped.unwrap_or(cause).downcast_ref()? {
+        rustls::Error::InvalidCertificate(_) => Some(StoreError::refused(
+            "the server's certificate is not accepted; check the root certificate, and that the URL has the name in \
+             the certificate",
+        )),
+        rustls::Error::AlertReceived(_) => Some(StoreError::refused(
+            "the server ended the TLS handshake; it may want a client certificate that it trusts",
+        )),
+        _ => Some(StoreError::unavailable("TLS with the server failed")),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn of_tls(_: &RedisError) -> Option<StoreError> {
+    None
+}
+
 /// By the first word of the server's message.
 fn from_server(code: &str) -> StoreError {
     // Codes are capitals; anything else was made up by a server that is none.
@@ -46,10 +91,9 @@ fn from_server(code: &str) -> StoreError {
     let code = if sound { code } else { "ERR" };
     match code {
         "WRONGTYPE" => StoreError::corrupt("what is kept under the session's key is no string"),
-        // These pass: the server starts, fails over, or runs a script of somebody's.
-        "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" | "NOREPLICAS" => {
-            StoreError::unavailable(format!("Redis error {code}"))
-        }
+        // These pass: the server starts, fails over, hands slots on, or runs a script of somebody's.
+        "LOADING" | "MASTERDOWN" | "READONLY" | "CLUSTERDOWN" | "MOVED" | "ASK" | "TRYAGAIN" | "BUSY"
+        | "NOREPLICAS" | "NOSCRIPT" => StoreError::unavailable(format!("Redis error {code}")),
         _ => StoreError::refused(format!("Redis error {code}")),
     }
 }
@@ -70,8 +114,12 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_unavailable_and_a_strange_type_is_corrupt() {
-        assert_eq!(from_server("LOADING").kind(), StoreErrorKind::Unavailable);
-        assert_eq!(from_server("READONLY").kind(), StoreErrorKind::Refused);
+        for code in ["LOADING", "READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"] {
+            assert_eq!(from_server(code).kind(), StoreErrorKind::Unavailable, "{code}");
+        }
+        for code in ["NOPERM", "OOM", "CROSSSLOT"] {
+            assert_eq!(from_server(code).kind(), StoreErrorKind::Refused, "{code}");
+        }
         assert_eq!(from_server("WRONGTYPE").kind(), StoreErrorKind::Corrupt);
     }
 }

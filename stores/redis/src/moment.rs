@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 /// The last millisecond that a calendar of four-digit years has; stands for a key that never expires.
-const NEVER: i64 = 253_402_300_799_999;
+pub(crate) const NEVER: i64 = 253_402_300_799_999;
 
 /// Whole milliseconds since the epoch, rounded down.
 pub(crate) fn millis(at: OffsetDateTime) -> i64 {

@@ -3,6 +3,8 @@
 use session_core::StoreKey;
 use session_core::store::{Owner, StoreError};
 
+use crate::link::slots::tag;
+
 /// The two prefixes of one store. Neither begins with the other, so that no scan takes one's keys for the other's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prefixes {
@@ -35,6 +37,11 @@ impl Prefixes {
         &self.owners
     }
 
+    /// Whether all keys lie in one slot of a cluster: the prefix has a hash tag.
+    pub(crate) fn is_in_one_slot(&self) -> bool {
+        tag(&self.sessions).is_some()
+    }
+
     pub(crate) fn session(&self, key: &StoreKey) -> String {
         [&self.sessions, key.as_str()].concat()
     }
@@ -60,6 +67,7 @@ pub(crate) fn pattern(prefix: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::slots::slot;
 
     #[test]
     fn the_owners_keys_are_no_sessions_keys() {
@@ -70,6 +78,18 @@ mod tests {
         }
         for prefix in ["", "o", "owner-of-", "a\0:", &"x".repeat(257)] {
             assert!(Prefixes::parse(prefix).is_err(), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_hash_tag_in_the_prefix_puts_all_in_one_slot() {
+        for (prefix, is_in_one_slot) in [("{sess}:", true), ("a{b}c", true), ("sess:", false), ("{}:", false)]
+        {
+            let names = Prefixes::parse(prefix).unwrap();
+            assert_eq!(names.is_in_one_slot(), is_in_one_slot, "{prefix}");
+            let slots =
+                [names.session(&StoreKey::from_stored("{x}")), names.owner(&Owner::new("o").unwrap())];
+            assert_eq!(slot(&slots[0]) == slot(&slots[1]), is_in_one_slot, "{prefix}");
         }
     }
 

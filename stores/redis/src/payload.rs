@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use redis::Value;
 use serde::Deserialize;
+use session_core::StoreKey;
 use session_core::store::{Owner, Record, StoreError, Stored, Version};
 use sha1::{Digest as _, Sha1};
 
@@ -15,11 +16,15 @@ use crate::moment::from_expiry;
 ///
 /// So a writer that knows nothing of versions changes the version too.
 pub(crate) fn version(payload: &str) -> Version {
+    Version::from(sha1_hex(payload).as_str())
+}
+
+pub(crate) fn sha1_hex(text: &str) -> String {
     let mut digits = String::with_capacity(40);
-    for byte in Sha1::digest(payload.as_bytes()) {
+    for byte in Sha1::digest(text.as_bytes()) {
         let _ = write!(digits, "{byte:02x}");
     }
-    Version::from(digits.as_str())
+    digits
 }
 
 /// A base as the scripts take it: nothing for none, and what no payload hashes to for one of another store.
@@ -27,23 +32,36 @@ pub(crate) fn base(version: Option<&Version>) -> &str {
     version.map_or("", |version| version.text().filter(|text| !text.is_empty()).unwrap_or("-"))
 }
 
-/// The owner that a payload names.
-pub(crate) fn owner_of(payload: &str) -> Option<Owner> {
-    #[derive(Deserialize)]
-    struct Outer<'a> {
-        #[serde(rename = "_session", borrow)]
-        facts: Facts<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Facts<'a> {
-        #[serde(borrow)]
-        owner: Cow<'a, str>,
-    }
-    // Most sessions have no owner, and this is much faster than reading JSON.
+#[derive(Deserialize)]
+struct Outer<'a> {
+    #[serde(rename = "_session", borrow)]
+    facts: Facts<'a>,
+}
+
+#[derive(Deserialize)]
+struct Facts<'a> {
+    #[serde(borrow)]
+    owner: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    moved: Option<Cow<'a, str>>,
+}
+
+fn facts(payload: &str) -> Option<Facts<'_>> {
+    // Most sessions have none, and this is much faster than reading JSON.
     if !payload.contains("\"_session\"") {
         return None;
     }
-    serde_json::from_str(payload).ok().and_then(|Outer { facts }| Owner::new(&facts.owner))
+    serde_json::from_str(payload).ok().map(|Outer { facts }| facts)
+}
+
+/// The owner that a payload names.
+pub(crate) fn owner_of(payload: &str) -> Option<Owner> {
+    facts(payload)?.owner.and_then(|owner| Owner::new(&owner))
+}
+
+/// Where the session is now, if the payload is what it left behind when it moved.
+pub(crate) fn moved_to(payload: &str) -> Option<StoreKey> {
+    facts(payload)?.moved.map(StoreKey::from_stored)
 }
 
 /// A record's owner is read back from its payload, so it must be there.
@@ -77,6 +95,15 @@ mod tests {
         assert_eq!(base(None), "");
         for foreign in [Version::unknown(), Version::from(7), Version::from("")] {
             assert_eq!(base(Some(&foreign)), "-");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_says_where_the_session_is() {
+        let tombstone = r#"{"cookie":{},"_session":{"v":1,"moved":"k","until":1}}"#;
+        assert_eq!(moved_to(tombstone).unwrap().as_str(), "k");
+        for payload in [r#"{"cookie":{},"moved":"k"}"#, r#"{"cookie":{},"_session":{"v":1}}"#, "junk"] {
+            assert!(moved_to(payload).is_none(), "{payload}");
         }
     }
 

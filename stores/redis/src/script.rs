@@ -1,11 +1,17 @@
-//! The scripts: each verb is one of them, so that it is one round trip and nobody gets in between.
-//!
-//! They are kept by the server under their hash; one that it does not have (after its restart, say) is sent to it
-//! again by the client library.
+//! The scripts, and the calls that carry them or a command to the server that holds their keys.
 
-use redis::Script;
+use std::sync::Arc;
+
+use redis::aio::ConnectionLike;
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, ToRedisArgs, Value};
+
+use crate::payload::sha1_hex;
 
 /// One script for each thing that is done; the files in `script/` say what each is given and what it answers.
+///
+/// The upper half needs its keys in one place: on a single server, or in one slot of a cluster. The lower half is for
+/// a cluster, where a session and its owner's index lie apart; each of these touches one of them only. `load`, `update`,
+/// `touch`, `delete` and `read` do for both.
 pub(crate) struct Scripts {
     pub(crate) load: Script,
     pub(crate) create: Script,
@@ -18,11 +24,16 @@ pub(crate) struct Scripts {
     pub(crate) read: Script,
     pub(crate) tidy: Script,
     pub(crate) sweep: Script,
+
+    pub(crate) list: Script,
+    pub(crate) members: Script,
+    pub(crate) correct: Script,
+    pub(crate) end: Script,
 }
 
 impl Scripts {
     pub(crate) fn new() -> Self {
-        let with_prelude = |body: &str| Script::new(&[include_str!("script/prelude.lua"), body].join("\n"));
+        let with_prelude = |body: &str| Script::new([include_str!("script/prelude.lua"), body].join("\n"));
         Self {
             load: with_prelude(include_str!("script/load.lua")),
             create: with_prelude(include_str!("script/create.lua")),
@@ -32,9 +43,94 @@ impl Scripts {
             delete: with_prelude(include_str!("script/delete.lua")),
             sessions_of: with_prelude(include_str!("script/sessions_of.lua")),
             revoke: with_prelude(include_str!("script/revoke.lua")),
-            read: Script::new(include_str!("script/read.lua")),
+            read: Script::new(include_str!("script/read.lua").to_owned()),
             tidy: with_prelude(include_str!("script/tidy.lua")),
-            sweep: Script::new(include_str!("script/sweep.lua")),
+            sweep: Script::new(include_str!("script/sweep.lua").to_owned()),
+
+            list: with_prelude(include_str!("script/list.lua")),
+            members: Script::new(include_str!("script/members.lua").to_owned()),
+            correct: Script::new(include_str!("script/correct.lua").to_owned()),
+            end: with_prelude(include_str!("script/end.lua")),
         }
+    }
+}
+
+/// A script, which the server keeps under the hash of its text.
+pub(crate) struct Script {
+    code: Arc<str>,
+    hash: String,
+}
+
+impl Script {
+    fn new(code: String) -> Self {
+        Self { hash: sha1_hex(&code), code: code.into() }
+    }
+
+    /// This script on these keys; the first says where it is sent.
+    pub(crate) fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(keys.len());
+        for key in keys {
+            command.arg(key.as_ref());
+        }
+        let key = keys.first().map_or("", AsRef::as_ref).to_owned();
+        Call { key, command, code: Some(Arc::clone(&self.code)) }
+    }
+}
+
+/// A command or a script, with its arguments.
+pub(crate) struct Call {
+    key: String,
+    command: Cmd,
+    code: Option<Arc<str>>,
+}
+
+impl Call {
+    /// A command on a key.
+    pub(crate) fn command(name: &str, key: &str) -> Self {
+        let mut command = redis::cmd(name);
+        command.arg(key);
+        Self { key: key.to_owned(), command, code: None }
+    }
+
+    /// A command about the whole of one server.
+    pub(crate) fn keyless(name: &str) -> Self {
+        Self { key: String::new(), command: redis::cmd(name), code: None }
+    }
+
+    pub(crate) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// The key that says which server it is for.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Carries it out. `asking` tells a cluster's node that the slot is on its way to it.
+    ///
+    /// A script that the server does not have (after its restart, say) is given to it first.
+    pub(crate) async fn carry_out(
+        &self,
+        connection: &mut (impl ConnectionLike + Send),
+        asking: bool,
+    ) -> RedisResult<Value> {
+        let answer = self.once(connection, asking).await;
+        let (Err(error), Some(code)) = (&answer, &self.code) else { return answer };
+        if error.kind() != ErrorKind::Server(ServerErrorKind::NoScript) {
+            return answer;
+        }
+        redis::cmd("SCRIPT").arg("LOAD").arg(&**code).exec_async(connection).await?;
+        self.once(connection, asking).await
+    }
+
+    async fn once(&self, connection: &mut (impl ConnectionLike + Send), asking: bool) -> RedisResult<Value> {
+        if !asking {
+            return self.command.query_async(connection).await;
+        }
+        let mut both = redis::pipe();
+        both.cmd("ASKING").ignore().add_command(self.command.clone());
+        both.query_async(connection).await.map(|(answer,)| answer)
     }
 }

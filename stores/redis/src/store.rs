@@ -1,17 +1,21 @@
-//! The verbs of [`Store`]. Each is one round trip.
+//! The verbs of [`Store`]. Each is one round trip, but for what [`apart`](crate::apart) does in a cluster.
 
 use async_trait::async_trait;
 use redis::Value;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated, Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
+    Version,
 };
 use time::OffsetDateTime;
 
 use crate::RedisStore;
+use crate::apart::index::Stage;
 use crate::error::unexpected;
+use crate::link::confirm::Lane;
 use crate::moment::{expiry, millis};
 use crate::payload::{base as base_of, names_its_owner, stored, version};
+use crate::script::Call;
 
 #[async_trait]
 impl Store for RedisStore {
@@ -21,19 +25,26 @@ impl Store for RedisStore {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        let mut call = self.scripts().load.key(self.names().session(key));
+        let mut call = self.scripts().load.on(&[self.names().session(key)]);
         if let Some(Extend { due_before, to, original_max_age }) = extend {
             call.arg(millis(now)).arg(millis(*due_before)).arg(expiry(*to));
             match original_max_age {
                 Some(life) => call.arg(*life),
                 None => call.arg("null"),
             };
-            call.arg(key.as_str()).arg(self.names().sessions()).arg(self.names().owners());
+            self.with_prefixes(&mut call, key);
         }
-        match self.call(&call).await? {
-            Value::Nil => Ok(None),
-            there => found(there).map(Some),
+        let there = match self.call(&call).await? {
+            Value::Nil => return Ok(None),
+            there => found(there)?,
+        };
+        if let (true, Some(Extend { to, .. }), Some(owner)) = (self.is_apart(), extend, &there.record.owner) {
+            let ends = expiry(*to);
+            if millis(there.record.expires_at) == ends {
+                self.afterwards(self.list(owner, key, ends, Stage::Listed, &Lane::default())).await;
+            }
         }
+        Ok(Some(there))
     }
 
     async fn create(
@@ -43,21 +54,16 @@ impl Store for RedisStore {
         _now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
         names_its_owner(record)?;
-        let (name, ends) = (self.names().session(key), expiry(record.expires_at));
-        let answer = match &record.owner {
-            Some(owner) => {
-                let mut call = self.scripts().create.key(name);
-                call.key(self.names().owner(owner)).arg(&*record.payload).arg(ends);
+        let created = match &record.owner {
+            Some(owner) if !self.is_apart() => {
+                let keys = [self.names().session(key), self.names().owner(owner)];
+                let mut call = self.scripts().create.on(&keys);
+                call.arg(&*record.payload).arg(expiry(record.expires_at));
                 self.call(call.arg(key.as_str()).arg(self.names().sessions())).await?
             }
-            // No index to keep, so no script is needed.
-            None => {
-                let mut set = redis::cmd("SET");
-                set.arg(name).arg(&*record.payload).arg("NX").arg("PXAT").arg(ends);
-                self.command(&set).await?
-            }
+            _ => self.in_time(self.create_apart(key, record)).await?,
         };
-        match answer {
+        match created {
             Value::Okay | Value::Int(1) => Ok(Created::Done(version(&record.payload))),
             Value::Nil | Value::Int(0) => Ok(Created::Exists),
             _ => Err(unexpected()),
@@ -72,17 +78,32 @@ impl Store for RedisStore {
         _now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
         names_its_owner(record)?;
-        let mut call = self.scripts().update.key(self.names().session(key));
-        if let Some(owner) = &record.owner {
-            call.key(self.names().owner(owner));
-        }
-        call.arg(&*record.payload).arg(expiry(record.expires_at)).arg(base_of(base)).arg(key.as_str());
-        call.arg(self.names().sessions()).arg(self.names().owners());
-        match self.call(&call).await? {
-            Value::Int(0) => Ok(Updated::Missing),
-            Value::Int(1) => Ok(Updated::Done(version(&record.payload))),
-            there => found(there).map(Updated::Conflict),
-        }
+        self.in_time(async {
+            let mut keys = vec![self.names().session(key)];
+            let ends = expiry(record.expires_at);
+            match &record.owner {
+                Some(owner) if self.is_apart() => {
+                    self.list(owner, key, ends, Stage::Listed, &Lane::default()).await?;
+                }
+                Some(owner) => keys.push(self.names().owner(owner)),
+                None => {}
+            }
+            let mut call = self.scripts().update.on(&keys);
+            call.arg(&*record.payload).arg(ends).arg(base_of(base));
+            self.with_prefixes(&mut call, key);
+            match self.send(&call, &Lane::default()).await? {
+                Value::Int(0) => Ok(Updated::Missing),
+                there @ Value::Array(_) => found(there).map(Updated::Conflict),
+                done => {
+                    let was = whose(&done)?;
+                    if was.is_some() && was != record.owner.as_ref().map(Owner::as_str) {
+                        self.afterwards(self.unlist(was, key, &Lane::default())).await;
+                    }
+                    Ok(Updated::Done(version(&record.payload)))
+                }
+            }
+        })
+        .await
     }
 
     async fn touch(
@@ -92,51 +113,113 @@ impl Store for RedisStore {
         base: Option<&Version>,
         _now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        let mut call = self.scripts().touch.key(self.names().session(key));
-        call.arg(expiry(expires_at)).arg(base_of(base)).arg(key.as_str());
-        match self.call(call.arg(self.names().sessions()).arg(self.names().owners())).await? {
+        let mut call = self.scripts().touch.on(&[self.names().session(key)]);
+        call.arg(expiry(expires_at)).arg(base_of(base));
+        self.with_prefixes(&mut call, key);
+        match self.call(&call).await? {
             Value::Int(0) => Ok(Touched::Missing),
-            Value::Int(1) => Ok(Touched::Done),
             Value::Int(2) => Ok(Touched::Changed),
-            _ => Err(unexpected()),
+            done => {
+                if let Some(owner) = whose(&done)?.and_then(Owner::new) {
+                    let ends = expiry(expires_at);
+                    self.afterwards(self.list(&owner, key, ends, Stage::Listed, &Lane::default())).await;
+                }
+                Ok(Touched::Done)
+            }
         }
     }
 
     async fn replace(&self, replace: Replace<'_>, _now: OffsetDateTime) -> Result<Replaced, StoreError> {
-        let Replace { old, new, record, base, tombstone } = replace;
-        names_its_owner(record)?;
-        let mut call = self.scripts().replace.key(self.names().session(old));
-        call.key(self.names().session(new));
-        if let Some(owner) = &record.owner {
-            call.key(self.names().owner(owner));
+        names_its_owner(replace.record)?;
+        let lane = self.lane();
+        let replaced = if self.is_apart() {
+            self.in_time(self.replace_apart(replace, &lane)).await?
+        } else {
+            self.in_time(self.replace_at_once(replace, &lane)).await?
+        };
+        if matches!(replaced, Replaced::Done(_) | Replaced::Missing) {
+            lane.confirm().await?;
         }
+        Ok(replaced)
+    }
+
+    async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
+        let lane = self.lane();
+        let deleted = self.in_time(self.delete_over(key, base, &lane)).await?;
+        if matches!(deleted, Deleted::Done | Deleted::Missing) {
+            lane.confirm().await?;
+        }
+        Ok(deleted)
+    }
+}
+
+impl RedisStore {
+    /// Where a script keeps the index too, it is told the names of both.
+    fn with_prefixes(&self, call: &mut Call, key: &StoreKey) {
+        if !self.is_apart() {
+            call.arg(key.as_str()).arg(self.names().sessions()).arg(self.names().owners());
+        }
+    }
+
+    pub(crate) async fn delete_over(
+        &self,
+        key: &StoreKey,
+        base: Option<&Version>,
+        lane: &Lane,
+    ) -> Result<Deleted, StoreError> {
+        let mut call = self.scripts().delete.on(&[self.names().session(key)]);
+        call.arg(base_of(base));
+        if !self.is_apart() {
+            call.arg(key.as_str()).arg(self.names().owners());
+        }
+        match self.send(&call, lane).await? {
+            Value::Int(0) => Ok(Deleted::Missing),
+            there @ Value::Array(_) => found(there).map(Deleted::Conflict),
+            done => {
+                let was = whose(&done)?;
+                if was.is_some() {
+                    self.afterwards(self.unlist(was, key, lane)).await;
+                }
+                Ok(Deleted::Done)
+            }
+        }
+    }
+
+    async fn replace_at_once(&self, replace: Replace<'_>, lane: &Lane) -> Result<Replaced, StoreError> {
+        let Replace { old, new, record, base, tombstone } = replace;
+        let mut keys = vec![self.names().session(old), self.names().session(new)];
+        keys.extend(record.owner.as_ref().map(|owner| self.names().owner(owner)));
+        let mut call = self.scripts().replace.on(&keys);
         call.arg(base_of(Some(base))).arg(&*record.payload).arg(expiry(record.expires_at));
         match tombstone {
             Some(tombstone) => call.arg(&*tombstone.payload).arg(expiry(tombstone.expires_at)),
             None => call.arg("").arg(0),
         };
         call.arg(old.as_str()).arg(new.as_str()).arg(self.names().sessions()).arg(self.names().owners());
-        match self.call(&call).await? {
+        match self.send(&call, lane).await? {
             Value::Int(0) => Ok(Replaced::Missing),
             Value::Int(1) => Ok(Replaced::Done(version(&record.payload))),
             Value::Int(2) => Ok(Replaced::Exists),
             there => found(there).map(Replaced::Conflict),
         }
     }
-
-    async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
-        let mut call = self.scripts().delete.key(self.names().session(key));
-        match self.call(call.arg(base_of(base)).arg(key.as_str()).arg(self.names().owners())).await? {
-            Value::Int(0) => Ok(Deleted::Missing),
-            Value::Int(1) => Ok(Deleted::Done),
-            there => found(there).map(Deleted::Conflict),
-        }
-    }
 }
 
 /// The record in a script's answer.
-fn found(answer: Value) -> Result<Stored, StoreError> {
+pub(crate) fn found(answer: Value) -> Result<Stored, StoreError> {
     let Value::Array(parts) = answer else { return Err(unexpected()) };
     let Ok([payload, ends]) = <[Value; 2]>::try_from(parts) else { return Err(unexpected()) };
     stored(payload, &ends)
+}
+
+/// Whose the session was, in the answer of a script that has done its work; nobody's, if the script has kept the index.
+pub(crate) fn whose(answer: &Value) -> Result<Option<&str>, StoreError> {
+    match answer {
+        Value::Int(1) => Ok(None),
+        Value::BulkString(owner) => {
+            let owner = std::str::from_utf8(owner).map_err(|_| unexpected())?;
+            Ok((!owner.is_empty()).then_some(owner))
+        }
+        _ => Err(unexpected()),
+    }
 }

@@ -5,13 +5,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::monitor::Monitor;
 use common::{Server, ask, key, now, record, words_of};
 use session_core::store::{
     Directory as _, Extend, Owner, Replace, Store as _, StoreError, StoreErrorKind, Stored,
 };
 use session_store_redis::{RedisStore, redis};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_millis(400);
 
@@ -179,32 +178,6 @@ async fn each_verb_is_one_round_trip() {
     }
 }
 
-/// What the server says it is asked to do.
-struct Monitor(tokio::io::Lines<BufReader<TcpStream>>);
-
-impl Monitor {
-    async fn open(server: &Server) -> Self {
-        let mut socket = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
-        socket.write_all(b"MONITOR\r\n").await.unwrap();
-        let mut lines = BufReader::new(socket).lines();
-        assert_eq!(lines.next_line().await.unwrap().unwrap(), "+OK");
-        Self(lines)
-    }
-
-    /// How many commands clients have sent since the last time; what a script does is not among them.
-    async fn trips(&mut self, client: &mut redis::aio::MultiplexedConnection) -> usize {
-        let _: String = ask(client, "ECHO mark").await;
-        let mut trips = 0;
-        while let Some(line) = self.0.next_line().await.unwrap() {
-            if line.contains("\"ECHO\" \"mark\"") {
-                return trips;
-            }
-            trips += usize::from(!line.contains(" lua]"));
-        }
-        panic!("the server has closed the connection");
-    }
-}
-
 #[tokio::test]
 async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_repeated() {
     let Some(server) = Server::start() else { return };
@@ -240,6 +213,35 @@ async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_rep
     for error in [error, RedisStore::connect("nonsense://s3cret@host").await.unwrap_err()] {
         assert!(!format!("{error} {error:?}").contains("s3cret"));
     }
+}
+
+#[tokio::test]
+async fn a_server_without_replicas_confirms_nothing_and_says_so() {
+    let Some(mut server) = Server::start() else { return };
+    let builder = || RedisStore::builder().wait_for_replicas(1, Duration::from_millis(20));
+    let store = builder().connect(&server.url()).await.unwrap();
+    for round in 0..3 {
+        store.create(&key("a"), &record(1, Some("o")), now()).await.unwrap();
+        let unconfirmed = store.delete(&key("a"), None).await.unwrap_err();
+        let what = "the change was carried out, but not confirmed by 1 replicas in time";
+        assert_eq!(unconfirmed.to_string(), format!("the session store is unavailable: {what}"));
+        assert!(store.load(&key("a"), None, now()).await.unwrap().is_none());
+        if round == 1 {
+            // The idle connection it waited on is gone now, and is no reason to fail.
+            server.stop();
+            server.restart();
+            recovered(&store).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+    // On a connection that is shared with others, nobody may wait.
+    let client = redis::Client::open(server.url()).unwrap();
+    let manager = redis::aio::ConnectionManager::new(client).await.unwrap();
+    let refused = builder().from_manager(manager).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Refused);
+    let store = builder().wait_for_replicas(0, Duration::ZERO).connect(&server.url()).await.unwrap();
+    store.create(&key("a"), &record(1, None), now()).await.unwrap();
+    store.delete(&key("a"), None).await.unwrap();
 }
 
 #[tokio::test]

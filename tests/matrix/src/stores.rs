@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use session_core::store::Directory;
 use session_store_memory::MemoryStore;
+use session_store_mongodb::MongoStore;
 use session_store_redis::RedisStore;
 use session_store_sql::{MysqlStore, PostgresStore, SqliteStore};
 
 /// The names that [`open`] knows.
-pub const NAMES: &[&str] = &["memory", "sqlite", "postgres", "mysql", "redis"];
+pub const NAMES: &[&str] = &["memory", "sqlite", "postgres", "mysql", "redis", "redis-cluster", "mongodb"];
 
 /// The environment variable that says where a store's server is; `None` for those that need none.
 #[must_use]
@@ -19,6 +20,8 @@ pub fn variable(name: &str) -> Option<&'static str> {
         "postgres" => Some("POSTGRES_URL"),
         "mysql" => Some("MYSQL_URL"),
         "redis" => Some("REDIS_URL"),
+        "redis-cluster" => Some("REDIS_CLUSTER_URLS"),
+        "mongodb" => Some("MONGODB_URL"),
         _ => None,
     }
 }
@@ -45,6 +48,11 @@ pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send
         "postgres" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
         "mysql" => Arc::new(MysqlStore::builder().table(place).connect(&url).await?),
         "redis" => Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect(&url).await?),
+        "redis-cluster" => {
+            let urls: Vec<&str> = url.split(',').collect();
+            Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect_cluster(urls).await?)
+        }
+        "mongodb" => Arc::new(MongoStore::builder().collection(place).connect(&url).await?),
         _ => return Err(format!("there is no store `{name}`; there are {}", NAMES.join(", ")).into()),
     })
 }

@@ -5,8 +5,14 @@
 use session_conformance::{AdapterSuite, Feature, Unavailable};
 use session_matrix::stores;
 
+#[path = "../../../adapters/actix-web/tests/conformance/mount.rs"]
+mod actix_web;
 #[path = "../../../adapters/axum/tests/conformance/mount.rs"]
 mod axum;
+#[path = "../../../adapters/poem/tests/conformance/mount.rs"]
+mod poem;
+#[path = "../../../adapters/rocket/tests/conformance/mount.rs"]
+mod rocket;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,7 +33,8 @@ async fn open(store: &'static str) -> Result<std::sync::Arc<dyn session_core::st
 }
 
 fn main() {
-    let adapters = with_every_store!["axum" => axum];
+    let adapters =
+        with_every_store!["axum" => axum, "actix-web" => actix_web, "rocket" => rocket, "poem" => poem];
     let chosen = |variable: &str, name: &str| std::env::var(variable).is_ok_and(|chosen| chosen != name);
     let mut suites = Vec::new();
     for (adapter, pair) in adapters {

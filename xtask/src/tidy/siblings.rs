@@ -32,9 +32,22 @@ const FAMILIES: &[Family] = &[
             ("memory", "shard.rs"),
             // It keeps nothing itself, but a sign of where a session ended.
             ("migrating", "fence.rs"),
+            // A document is text or an object, of which other stores have only the first.
+            ("mongodb", "object.rs"),
+            ("mongodb", "payload.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),
             ("redis", "script.rs"),
+            // It has three ways to its servers, and on one of them a session lies apart from its owner's index.
+            ("redis", "link.rs"),
+            ("redis", "link/cluster.rs"),
+            ("redis", "link/confirm.rs"),
+            ("redis", "link/door.rs"),
+            ("redis", "link/sentinel.rs"),
+            ("redis", "link/slots.rs"),
+            ("redis", "apart.rs"),
+            ("redis", "apart/index.rs"),
+            ("redis", "apart/owner.rs"),
             // This database is a file, which must be made and kept private.
             ("sql/sqlite", "file.rs"),
         ],

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use session_axum::store::Store;
+use session_store_mongodb::MongoStore;
 use session_store_redis::RedisStore;
 use session_store_sql::{MysqlStore, PostgresStore};
 
@@ -13,6 +14,7 @@ pub(crate) async fn open(url: &str, name: &str) -> Result<Arc<dyn Store>, Box<dy
         "redis" => Arc::new(RedisStore::builder().prefix(format!("{name}:")).connect(url).await?),
         "postgres" => Arc::new(PostgresStore::builder().table(name).connect(url).await?),
         "mysql" => Arc::new(MysqlStore::builder().table(name).connect(url).await?),
-        _ => return Err("--store takes a redis, postgres or mysql URL".into()),
+        "mongodb" => Arc::new(MongoStore::builder().database("test").collection(name).connect(url).await?),
+        _ => return Err("--store takes a redis, postgres, mysql or mongodb URL".into()),
     })
 }

@@ -1,4 +1,4 @@
--- KEYS: session. ARGV: [now, due before, new expiry, life or 'null', key, sessions' prefix, owners' prefix]
+-- KEYS: session. ARGV: [now, due before, new expiry, life or 'null'[, key, sessions' prefix, owners' prefix]]
 -- Answers nil, or the payload and its expiry (-1 for none).
 local payload = redis.call('GET', KEYS[1])
 if not payload then return false end
@@ -17,7 +17,7 @@ if #ARGV > 0 and ends > tonumber(ARGV[1]) and ends < tonumber(ARGV[2]) then
     -- Before the index: a full server refuses what needs memory, but not in a script that has begun to write.
     redis.call('PEXPIREAT', KEYS[1], ARGV[3])
     local owner = owner_of(payload)
-    if owner then list(ARGV[7] .. owner, ARGV[6], ARGV[5], ARGV[3]) end
+    if owner and ARGV[7] then list(ARGV[7] .. owner, ARGV[6], ARGV[5], ARGV[3]) end
     ends = tonumber(ARGV[3])
   end
 end

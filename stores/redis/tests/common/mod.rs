@@ -1,8 +1,15 @@
-//! A throw-away Redis server for one test, and a few words to talk to it directly.
+//! Throw-away Redis servers for one test, and a few words to talk to them directly.
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
-use std::net::TcpListener;
-use std::path::PathBuf;
+pub mod cluster;
+pub mod life;
+pub mod load;
+pub mod monitor;
+pub mod sentinel;
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -19,28 +26,52 @@ pub struct Server {
     child: Child,
     port: u16,
     folder: PathBuf,
+    options: Vec<String>,
 }
 
 impl Server {
     /// `None` if there is no `redis-server` here, unless `SESSION_REQUIRE` names `redis`.
     pub fn start() -> Option<Self> {
+        Self::start_with("redis", &[])
+    }
+
+    /// The same with further options, for a test of what `SESSION_REQUIRE` calls `kind`. They are words of the command
+    /// line; in each, `PORT` stands for the server's port, and `FOLDER` for its folder.
+    pub fn start_with(kind: &str, options: &[&str]) -> Option<Self> {
+        Self::launch(kind, None, options)
+    }
+
+    /// A sentinel, which has its options from a file that it rewrites.
+    pub fn start_sentinel(text: &str) -> Option<Self> {
+        Self::launch("redis-sentinel", Some(text), &["--sentinel"])
+    }
+
+    fn launch(kind: &str, file: Option<&str>, options: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("session-store-redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let started = launch(port, &folder);
-        let required =
-            std::env::var("SESSION_REQUIRE").is_ok_and(|list| list.split(',').any(|s| s == "redis"));
+        let port = free_port();
+        let filled =
+            |text: &str| text.replace("PORT", &port.to_string()).replace("FOLDER", folder.to_str().unwrap());
+        let mut words = Vec::new();
+        if let Some(text) = file {
+            let path = folder.join("server.conf");
+            std::fs::write(&path, filled(text)).unwrap();
+            words.push(path.to_str().unwrap().to_owned());
+        }
+        words.extend(options.iter().map(|word| filled(word)));
+        let started = launch(port, &folder, &words);
+        let required = std::env::var("SESSION_REQUIRE").is_ok_and(|list| list.split(',').any(|s| s == kind));
         assert!(
             started.is_some() || !required,
-            "SESSION_REQUIRE names `redis`, and there is no redis-server"
+            "SESSION_REQUIRE names `{kind}`, and there is no redis-server"
         );
         if started.is_none() {
             eprintln!("ignored: there is no redis-server");
         }
-        Some(Self { child: started?, port, folder })
+        Some(Self { child: started?, port, folder, options: words })
     }
 
     pub fn url(&self) -> String {
@@ -57,7 +88,7 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        self.child = launch(self.port, &self.folder).unwrap();
+        self.child = launch(self.port, &self.folder, &self.options).unwrap();
     }
 
     /// Sends a signal: `STOP` makes the server silent without closing anything, `CONT` wakes it.
@@ -71,7 +102,12 @@ impl Server {
     }
 
     pub async fn client(&self) -> MultiplexedConnection {
-        redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+        // The machine may be busy; it is not this connection that is under test.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(Duration::from_secs(20)))
+            .set_response_timeout(Some(Duration::from_secs(20)));
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
     }
 }
 
@@ -83,31 +119,48 @@ impl Drop for Server {
     }
 }
 
-fn launch(port: u16, folder: &PathBuf) -> Option<Child> {
-    let child = Command::new("redis-server")
-        .args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-        ])
-        .arg(folder)
+/// A port that is free, and so is the one that a cluster node listens on above it.
+fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if port.checked_add(10_000).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
+            return port;
+        }
+    }
+}
+
+fn launch(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
+    let mut command = Command::new("redis-server");
+    // Sentinels have a file of their own, which says it all.
+    if !options.iter().any(|option| option == "--sentinel") {
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(folder);
+    }
+    if !options.iter().any(|option| option.ends_with("-port") || option == "--sentinel") {
+        command.args(["--port", &port.to_string()]);
+    }
+    let child = command
+        .args(options)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
     let begun = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the server does not listen");
         std::thread::sleep(Duration::from_millis(10));
     }
     Some(child)
+}
+
+/// Waits until it is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what} does not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Sends one command, its words apart by spaces.

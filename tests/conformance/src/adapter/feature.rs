@@ -22,6 +22,8 @@ pub enum Feature {
     Panic,
     /// Requests that end when their client has gone.
     Disconnect,
+    /// Header fields that are not UTF-8. Some frameworks drop them.
+    ForeignBytes,
     /// A store that goes by the time it is told: for a [`pair`](crate::pair) whose store goes by its server's clock.
     ToldTime,
 }

@@ -1,6 +1,6 @@
 //! Sessions come into being once, and change only from what they are.
 
-use session_core::store::{Created, Deleted, Updated, Version};
+use session_core::store::{Created, Deleted, Record, Updated, Version};
 
 use super::subject::{Subject, number, together};
 use super::{StoreCase, cases};
@@ -163,10 +163,9 @@ async fn update_changes_payload_expiry_and_owner(it: Subject) -> Outcome {
     let (one, two) = (it.owner(), it.owner());
     let later = it.ends_in(std::time::Duration::from_secs(1200));
     let sooner = it.ends_in(std::time::Duration::from_secs(300));
-    let mut record = it.owned(2, &one);
-    for (owner, end) in [(Some(one), later), (Some(two), sooner), (None, later)] {
-        record.owner = owner;
-        record.expires_at = end;
+    let steps = [(it.owned(2, &one), later), (it.owned(3, &two), sooner), (it.record(4), later)];
+    for (record, end) in steps {
+        let record = Record { expires_at: end, ..record };
         it.update(&key, &record).await?;
         it.holds(&key, &record).await?;
     }

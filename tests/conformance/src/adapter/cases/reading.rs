@@ -18,7 +18,7 @@ promises! {
     both a_cookie_may_be_quoted;
     both blanks_around_a_cookie_do_not_matter;
     both a_cookie_need_not_be_escaped;
-    both a_cookie_is_found_beside_foreign_bytes;
+    both a_cookie_is_found_beside_foreign_bytes needs ForeignBytes;
     both a_cookie_is_found_among_a_hundred;
     both a_name_is_compared_letter_by_letter;
     both a_name_is_not_unescaped;

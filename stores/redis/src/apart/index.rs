@@ -1,0 +1,139 @@
+//! The index of an owner's sessions where it lies apart from them, in a cluster: kept by trips of its own.
+
+use std::collections::BTreeMap;
+
+use redis::Value;
+use session_core::StoreKey;
+use session_core::store::{Owner, StoreError};
+
+use crate::RedisStore;
+use crate::directory::{array, number, text};
+use crate::error::unexpected;
+use crate::link::confirm::Lane;
+use crate::moment::NEVER;
+use crate::script::Call;
+
+/// How a session stands in its owner's index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stage<'a> {
+    /// For good.
+    Listed,
+    /// For good, in the place of the key that it had before.
+    Follows(&'a StoreKey),
+    /// It is the copy that a session is moving to, and is not in force yet.
+    Coming,
+}
+
+/// What an index says of a session.
+pub(crate) struct Member {
+    pub(crate) key: StoreKey,
+    /// Its expiry in milliseconds, and half a one more while it is [`Stage::Coming`]; in the server's own digits.
+    score: String,
+    /// Its time has passed, so nobody is about to write it.
+    pub(crate) is_over: bool,
+}
+
+impl Member {
+    pub(crate) fn is_coming(&self) -> bool {
+        self.score.ends_with(".5")
+    }
+}
+
+impl RedisStore {
+    /// Puts a session in its owner's index, or moves its expiry there.
+    pub(crate) async fn list(
+        &self,
+        owner: &Owner,
+        key: &StoreKey,
+        ends: i64,
+        stage: Stage<'_>,
+        lane: &Lane,
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts().list.on(&[self.names().owner(owner)]);
+        call.arg(key.as_str());
+        match stage {
+            Stage::Listed => call.arg(ends).arg(ends),
+            Stage::Follows(old) => call.arg(ends).arg(ends).arg(old.as_str()),
+            Stage::Coming => call.arg(format!("{ends}.5")).arg(ends),
+        };
+        self.send(&call, lane).await.map(drop)
+    }
+
+    /// Takes a session that is gone, or somebody else's, out of an index.
+    pub(crate) async fn unlist(
+        &self,
+        owner: Option<&str>,
+        key: &StoreKey,
+        lane: &Lane,
+    ) -> Result<(), StoreError> {
+        let Some(owner) = owner.and_then(Owner::new) else { return Ok(()) };
+        let mut call = Call::command("ZREM", &self.names().owner(&owner));
+        self.send(call.arg(key.as_str()), lane).await.map(drop)
+    }
+
+    /// All members of an index, or at most so many of those whose time is over by its account.
+    pub(crate) async fn members(
+        &self,
+        index: &str,
+        most_over: Option<u64>,
+    ) -> Result<Vec<Member>, StoreError> {
+        let mut call = self.scripts().members.on(&[index]);
+        if let Some(most) = most_over {
+            call.arg(most);
+        }
+        let mut parts = array(self.send(&call, &Lane::default()).await?)?.into_iter();
+        let now = parts.next().map(|now| number(&now)).transpose()?.ok_or_else(unexpected)?;
+        let mut members = Vec::with_capacity(parts.len() / 2);
+        while let (Some(key), Some(score)) = (parts.next(), parts.next()) {
+            let (Some(key), Some(score)) = (text(key), text(score)) else { continue };
+            let is_over = score.parse::<f64>().is_ok_and(|score| score <= now as f64);
+            members.push(Member { key: StoreKey::from_stored(key), score, is_over });
+        }
+        Ok(members)
+    }
+
+    /// Gives members the expiry that their session has, or strikes those out that have none; answers how many it struck.
+    ///
+    /// Only members whose time is over may be struck out for being missing: others may just be about to be written.
+    pub(crate) async fn correct(
+        &self,
+        index: &str,
+        members: impl IntoIterator<Item = (Member, Option<i64>)>,
+    ) -> Result<u64, StoreError> {
+        let mut call = self.scripts().correct.on(&[index]);
+        let mut is_empty = true;
+        for (member, ends) in members {
+            is_empty = false;
+            call.arg(member.key.as_str()).arg(member.score);
+            match ends {
+                Some(ends) => call.arg(ends),
+                None => call.arg(""),
+            };
+        }
+        if is_empty {
+            return Ok(0);
+        }
+        number(&self.send(&call, &Lane::default()).await?)
+    }
+
+    /// Looks at some of the members whose time is over, and puts them right; answers how many were struck out.
+    pub(crate) async fn tidy_apart(&self, index: &str, most: u64) -> Result<u64, StoreError> {
+        let mut over = BTreeMap::new();
+        for member in self.members(index, Some(most)).await? {
+            over.insert(member.key.clone(), member);
+        }
+        let asked = over.keys().cloned().collect();
+        let ask = |key: &StoreKey| Call::command("PEXPIRETIME", &self.names().session(key));
+        let mut corrected = Vec::with_capacity(over.len());
+        for (key, ends) in self.each(asked, &Lane::default(), ask).await? {
+            let ends = match ends {
+                Value::Int(-2) => None,
+                Value::Int(-1) => Some(NEVER),
+                Value::Int(ends) => Some(ends),
+                _ => return Err(unexpected()),
+            };
+            corrected.extend(over.remove(&key).map(|member| (member, ends)));
+        }
+        self.correct(index, corrected).await
+    }
+}

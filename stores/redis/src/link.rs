@@ -1,0 +1,167 @@
+//! How the store reaches its servers: one server, the primary that sentinels name, or the nodes of a cluster.
+
+pub(crate) mod cluster;
+pub(crate) mod confirm;
+pub(crate) mod door;
+pub(crate) mod sentinel;
+pub(crate) mod slots;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use session_core::store::{StoreError, StoreErrorKind};
+use tokio::task::JoinSet;
+
+use crate::error::store_error;
+use crate::script::Call;
+use cluster::Cluster;
+use confirm::Lane;
+use door::{Door, Place};
+use sentinel::Sentinel;
+
+/// A command whose caller has gone after so long was waiting for a server in trouble.
+const SUSPICIOUS: Duration = Duration::from_millis(100);
+
+pub(crate) enum Link {
+    /// The door is there if the connection is the store's own.
+    Single(ConnectionManager, Option<Door>),
+    Sentinel(Sentinel),
+    Cluster(Cluster),
+}
+
+impl Link {
+    /// Carries a call out where its key lies. Nothing is sent twice, unless the server said that it did not do it.
+    pub(crate) async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
+        match self {
+            Self::Single(manager, door) => {
+                let answer = match (lane.is_own(), door) {
+                    (true, Some(door)) => match lane.connection(door).await {
+                        Ok(mut own) => call.carry_out(&mut own, false).await,
+                        Err(error) => Err(error),
+                    },
+                    _ => call.carry_out(&mut manager.clone(), false).await,
+                };
+                answer.map_err(|error| match error.kind() {
+                    ErrorKind::Server(
+                        ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot,
+                    ) => StoreError::refused("the server is part of a cluster; use `connect_cluster`"),
+                    _ => store_error(&error),
+                })
+            }
+            Self::Sentinel(sentinel) => sentinel.send(call, lane).await,
+            Self::Cluster(cluster) => cluster.send(call, lane).await,
+        }
+    }
+
+    /// Carries a call out on one of the [`primaries`](Self::primaries), whatever its key.
+    pub(crate) async fn send_to(&self, place: &Place, call: &Call) -> Result<Value, StoreError> {
+        match self {
+            Self::Single(..) | Self::Sentinel(_) => self.send(call, &Lane::default()).await,
+            Self::Cluster(cluster) => cluster.send_to(place, call).await,
+        }
+    }
+
+    /// All servers that hold keys of their own. The only one has no name.
+    pub(crate) async fn primaries(&self) -> Result<Vec<Place>, StoreError> {
+        match self {
+            Self::Single(..) | Self::Sentinel(_) => Ok(vec![Place::default()]),
+            Self::Cluster(cluster) => cluster.primaries().await,
+        }
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Whether it can open connections beside the one that all verbs share.
+    pub(crate) fn has_lanes(&self) -> bool {
+        !matches!(self, Self::Single(_, None))
+    }
+}
+
+/// A connection to one server, until something speaks against it.
+pub(crate) struct Live {
+    door: Door,
+    connection: MultiplexedConnection,
+    doubted: AtomicBool,
+}
+
+impl Live {
+    pub(crate) async fn open(door: Door) -> RedisResult<Arc<Self>> {
+        let connection = door.open().await?;
+        Ok(Arc::new(Self { door, connection, doubted: AtomicBool::new(false) }))
+    }
+
+    /// Whether the server may be gone, silent, or not what it was.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn ask(&self, call: &Call, asking: bool, lane: &Lane) -> RedisResult<Value> {
+        let watch = Watch { doubted: &self.doubted, begun: Instant::now(), over: false };
+        let answer = if lane.is_own() {
+            match lane.connection(&self.door).await {
+                Ok(mut own) => call.carry_out(&mut own, asking).await,
+                Err(error) => Err(error),
+            }
+        } else {
+            call.carry_out(&mut self.connection.clone(), asking).await
+        };
+        watch.over();
+        if answer.as_ref().is_err_and(is_suspicious) {
+            self.doubted.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+}
+
+/// Notices that a caller has given up waiting: callers have deadlines of their own, and just drop the future.
+struct Watch<'a> {
+    doubted: &'a AtomicBool,
+    begun: Instant,
+    over: bool,
+}
+
+impl Watch<'_> {
+    fn over(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.over && self.begun.elapsed() > SUSPICIOUS {
+            self.doubted.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether an error says that this is not the server to ask, or not any more.
+fn is_suspicious(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly};
+    match error.kind() {
+        ErrorKind::Io | ErrorKind::Parse => true,
+        ErrorKind::Server(kind) => matches!(kind, ReadOnly | MasterDown | ClusterDown | BusyLoading),
+        _ => false,
+    }
+}
+
+/// The first good answer of several that are asked at the same time; the last error if there is none.
+pub(crate) async fn first<T: Send + 'static>(
+    asked: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
+) -> Result<T, StoreError> {
+    let mut asked: JoinSet<_> = asked.collect();
+    let mut last = StoreError::unavailable("there is no server to ask");
+    while let Some(answer) = asked.join_next().await {
+        match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            // A refusal has a reason that the application can do something about.
+            Ok(Err(error)) if last.kind() != StoreErrorKind::Refused => last = error,
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+    Err(last)
+}
