@@ -12,6 +12,7 @@ use crate::link::cluster::Cluster;
 use crate::link::confirm::{Lane, Lanes, Wanted};
 use crate::link::door::{Certificates, Door};
 use crate::link::sentinel::Sentinel;
+use crate::link::single::Single;
 use crate::name::Prefixes;
 use crate::script::{Call, Scripts};
 use crate::{Inner, RedisStore};
@@ -116,9 +117,10 @@ impl RedisBuilder {
         let names = Prefixes::parse(&self.prefix)?;
         let door = self.door(url)?;
         self.encrypted_if_wanted(&door)?;
-        let manager =
-            in_time(self.patience, async { door.open_for_good().await.map_err(|error| store_error(&error)) });
-        let link = Link::Single(manager.await?, Some(door));
+        let single = in_time(self.patience, async {
+            Single::connect(door).await.map_err(|error| store_error(&error))
+        });
+        let link = Link::Single(single.await?);
         self.finish(names, link).await
     }
 
@@ -197,7 +199,7 @@ impl RedisBuilder {
     /// As [`connect`](Self::connect).
     pub async fn from_manager(self, manager: ConnectionManager) -> Result<RedisStore, StoreError> {
         let names = Prefixes::parse(&self.prefix)?;
-        self.finish(names, Link::Single(manager, None)).await
+        self.finish(names, Link::Given(manager)).await
     }
 
     fn door(&self, url: &str) -> Result<Door, StoreError> {

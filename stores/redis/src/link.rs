@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod confirm;
 pub(crate) mod door;
 pub(crate) mod sentinel;
+pub(crate) mod single;
 pub(crate) mod slots;
 
 use std::sync::Arc;
@@ -21,13 +22,15 @@ use cluster::Cluster;
 use confirm::Lane;
 use door::{Door, Place};
 use sentinel::Sentinel;
+use single::Single;
 
 /// A command whose caller has gone after so long was waiting for a server in trouble.
 const SUSPICIOUS: Duration = Duration::from_millis(100);
 
 pub(crate) enum Link {
-    /// The door is there if the connection is the store's own.
-    Single(ConnectionManager, Option<Door>),
+    /// A connection that the application has made.
+    Given(ConnectionManager),
+    Single(Single),
     Sentinel(Sentinel),
     Cluster(Cluster),
 }
@@ -36,21 +39,10 @@ impl Link {
     /// Carries a call out where its key lies. Nothing is sent twice, unless the server said that it did not do it.
     pub(crate) async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
         match self {
-            Self::Single(manager, door) => {
-                let answer = match (lane.is_own(), door) {
-                    (true, Some(door)) => match lane.connection(door).await {
-                        Ok(mut own) => call.carry_out(&mut own, false).await,
-                        Err(error) => Err(error),
-                    },
-                    _ => call.carry_out(&mut manager.clone(), false).await,
-                };
-                answer.map_err(|error| match error.kind() {
-                    ErrorKind::Server(
-                        ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot,
-                    ) => StoreError::refused("the server is part of a cluster; use `connect_cluster`"),
-                    _ => store_error(&error),
-                })
+            Self::Given(manager) => {
+                call.carry_out(&mut manager.clone(), false).await.map_err(|error| only_server(&error))
             }
+            Self::Single(single) => single.send(call, lane).await.map_err(|error| only_server(&error)),
             Self::Sentinel(sentinel) => sentinel.send(call, lane).await,
             Self::Cluster(cluster) => cluster.send(call, lane).await,
         }
@@ -59,7 +51,7 @@ impl Link {
     /// Carries a call out on one of the [`primaries`](Self::primaries), whatever its key.
     pub(crate) async fn send_to(&self, place: &Place, call: &Call) -> Result<Value, StoreError> {
         match self {
-            Self::Single(..) | Self::Sentinel(_) => self.send(call, &Lane::default()).await,
+            Self::Given(_) | Self::Single(_) | Self::Sentinel(_) => self.send(call, &Lane::default()).await,
             Self::Cluster(cluster) => cluster.send_to(place, call).await,
         }
     }
@@ -67,7 +59,7 @@ impl Link {
     /// All servers that hold keys of their own. The only one has no name.
     pub(crate) async fn primaries(&self) -> Result<Vec<Place>, StoreError> {
         match self {
-            Self::Single(..) | Self::Sentinel(_) => Ok(vec![Place::default()]),
+            Self::Given(_) | Self::Single(_) | Self::Sentinel(_) => Ok(vec![Place::default()]),
             Self::Cluster(cluster) => cluster.primaries().await,
         }
     }
@@ -78,7 +70,17 @@ impl Link {
 
     /// Whether it can open connections beside the one that all verbs share.
     pub(crate) fn has_lanes(&self) -> bool {
-        !matches!(self, Self::Single(_, None))
+        !matches!(self, Self::Given(_))
+    }
+}
+
+/// The error of a server that is thought to be the only one.
+fn only_server(error: &RedisError) -> StoreError {
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
+            StoreError::refused("the server is part of a cluster; use `connect_cluster`")
+        }
+        _ => store_error(error),
     }
 }
 

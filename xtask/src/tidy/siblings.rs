@@ -44,6 +44,7 @@ const FAMILIES: &[Family] = &[
             ("redis", "link/confirm.rs"),
             ("redis", "link/door.rs"),
             ("redis", "link/sentinel.rs"),
+            ("redis", "link/single.rs"),
             ("redis", "link/slots.rs"),
             ("redis", "apart.rs"),
             ("redis", "apart/index.rs"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisResult,
@@ -111,18 +111,6 @@ impl Door {
             .set_connection_timeout(Some(self.limit()))
             .set_response_timeout(Some(self.patience));
         Client::open(self.info.clone())?.get_multiplexed_async_connection_with_config(&config).await
-    }
-
-    /// A connection that is made anew, to the same place, whenever it is lost.
-    pub(crate) async fn open_for_good(&self) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(self.patience))
-            .set_response_timeout(Some(self.patience))
-            // A few tries in a row; after that, the next verb begins them again.
-            .set_number_of_retries(2)
-            .set_min_delay(Duration::from_millis(20))
-            .set_max_delay(Duration::from_millis(200));
-        ConnectionManager::new_with_config(Client::open(self.info.clone())?, config).await
     }
 }
 
