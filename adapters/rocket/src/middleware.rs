@@ -194,7 +194,9 @@ fn configured(figment: &Figment, store: Arc<dyn Store>) -> Result<Sessions, Stri
     let policy = options.into_policy().map_err(|error| format!("`session`: {error}"))?;
     let mut sessions = Sessions::builder(policy, store);
     if let Some(page) = login_page {
-        sessions = sessions.login_page(&page.deserialize::<String>().map_err(without_values)?);
+        let page: String =
+            page.deserialize().map_err(|mistake| without_values(mistake.with_path("login_page")))?;
+        sessions = sessions.login_page(&page);
     }
     Ok(sessions.build())
 }

@@ -44,8 +44,8 @@ impl Server {
         Response::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// Asks for an upgrade of the connection to a websocket, for its answer and the first short message, if one comes.
-    pub async fn upgrade(&self, path: &str, cookie: &str) -> (Response, String) {
+    /// Asks for an upgrade of the connection to a websocket: the head of the answer, and the connection.
+    pub async fn upgrade(&self, path: &str, cookie: &str) -> (Response, TcpStream) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -57,14 +57,17 @@ impl Server {
         while !bytes.ends_with(b"\r\n\r\n") {
             bytes.push(stream.read_u8().await.unwrap());
         }
-        let mut frame = [0; 2];
-        let mut message = Vec::new();
-        if stream.read_exact(&mut frame).await.is_ok() {
-            message.resize(frame[1].into(), 0);
-            stream.read_exact(&mut message).await.unwrap();
-        }
-        (Response::parse(&String::from_utf8_lossy(&bytes)), String::from_utf8(message).unwrap())
+        (Response::parse(&String::from_utf8_lossy(&bytes)), stream)
     }
+}
+
+/// The next short message of a websocket.
+pub async fn message(socket: &mut TcpStream) -> String {
+    let mut frame = [0; 2];
+    socket.read_exact(&mut frame).await.unwrap();
+    let mut text = vec![0; frame[1].into()];
+    socket.read_exact(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
 }
 
 pub fn cookie_field(cookie: &str) -> String {
