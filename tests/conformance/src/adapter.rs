@@ -113,23 +113,6 @@ where
     Arc::new(Mounted::new(mount, stores))
 }
 
-/// The cases that are true of express-session, too, for an implementation of it elsewhere.
-///
-/// A case is right only if the real express-session passes it; `tests/oracle` in this project's repository runs this.
-pub fn judged_by(host: impl Host) -> AdapterSuite {
-    let mut suite = AdapterSuite::new("judge", Arc::new(Remote(Arc::new(host))), Side::Express);
-    suite.cases.retain(|case| case.scope == Scope::Both);
-    suite
-}
-
-/// The cases in which the two differ on purpose, with this library's side expected of express-session: each must fail
-/// there, or the difference is none.
-pub fn differences(host: impl Host) -> AdapterSuite {
-    let mut suite = judged_by(host);
-    suite.cases.retain(|case| !case.differences.is_empty());
-    AdapterSuite { side: Side::Ours, expected: Expected::Fail, ..suite.named("differences") }
-}
-
 /// The cases for one adapter, and what is true of it. Made by [`adapter`].
 #[must_use = "a suite does nothing until it is run"]
 pub struct AdapterSuite {
@@ -149,7 +132,7 @@ enum Expected {
     Fail,
 }
 
-/// What is known of a case before it is run.
+/// What is known of a case before it is run. Given by [`AdapterSuite::cases`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CaseFacts {
@@ -173,6 +156,19 @@ impl fmt::Debug for AdapterSuite {
 }
 
 impl AdapterSuite {
+    /// The cases that are true of express-session, too, for a host elsewhere.
+    pub(crate) fn judged_by(host: impl Host) -> Self {
+        let mut suite = Self::new("judge", Arc::new(Remote(Arc::new(host))), Side::Express);
+        suite.cases.retain(|case| case.scope == Scope::Both);
+        suite
+    }
+
+    /// Those in which the two differ, with our side expected of the host.
+    pub(crate) fn differing(mut self) -> Self {
+        self.cases.retain(|case| !case.differences.is_empty());
+        Self { side: Side::Ours, expected: Expected::Fail, ..self.named("differences") }
+    }
+
     fn new(name: &str, place: Arc<dyn Place>, side: Side) -> Self {
         let cases = cases::ALL.concat();
         let (name, expected, deadline) = (name.to_owned(), Expected::Pass, Duration::from_secs(120));
@@ -263,13 +259,4 @@ impl AdapterSuite {
         });
         Suite { cases: cases.collect(), subject, deadline }
     }
-}
-
-/// Runs several suites as one test program, as the command line says, and answers how their cases ended.
-///
-/// # Panics
-///
-/// If it is called within a tokio runtime: the cases get one of their own.
-pub fn run_together(suites: impl IntoIterator<Item = AdapterSuite>) -> crate::Runs {
-    crate::suite::run_together(suites.into_iter().map(AdapterSuite::into_suite).collect())
 }

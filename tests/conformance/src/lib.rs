@@ -1,7 +1,9 @@
-//! The promises of a session store, one named test each.
+//! The promises of a session store and those of an adapter, one named test each.
 //!
-//! Whoever writes a store for [`session_core`] runs these against it and knows when it is done. Every sentence of
-//! the [contract](session_core::store) is a case; broken stores in this crate's own tests prove that each case bites.
+//! Whoever writes a store for [`session_core`], or an adapter for a framework, runs these against it and knows when it is
+//! done. Every sentence of the [store's contract](session_core::store) is a case; what an adapter promises is told by cases
+//! that talk to it as a browser does, and where they are about what express-session does, too, the real one has passed
+//! them ([`judge`]). Broken stores and adapters in this crate's own tests prove that cases bite.
 //!
 //! # A store's conformance test
 //!
@@ -43,6 +45,50 @@
 //! to expire, they say that it is later now. A store that goes by its server's clock instead says
 //! [`server_clock`](StoreSuite::server_clock): such a case then gives a session a short life and waits for its end.
 //!
+//! # An adapter's conformance test
+//!
+//! The same lines in `Cargo.toml`, and in `tests/conformance.rs` a function that serves a small set of routes in the
+//! framework, behind the adapter under test:
+//!
+//! ```no_run
+//! use session_conformance::{Feature, Site};
+//!
+//! async fn mount(site: Site) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let (listener, sessions) = (site.listener()?, site.sessions());
+//! #   drop((listener, sessions));
+//!     // Here: accept at the listener, with a session layer made of the sessions around the routes below.
+//!     site.stopped().await;
+//!     Ok(())
+//! }
+//!
+//! fn main() {
+//!     session_conformance::adapter(mount).named("mine").without(Feature::Socket).run();
+//! }
+//! ```
+//!
+//! It is called once for each case, with a [`Site`]: a server of its own on a free port of the loopback interface, whose
+//! policy, store and clock are the case's. The handlers know nothing of that. Each reads the request's [`script`], plays it on
+//! the session that the framework's own extractor gave, and answers what the script says:
+//!
+//! | route | handler |
+//! | --- | --- |
+//! | `/play` | asks for the session, reads the body, and plays the [script](script::Script::play) |
+//! | `/nested/play` | the same in a router within the router, whose layer sees a shortened path: [`Feature::Nested`] |
+//! | `/maybe` | [plays](script::Script::play_maybe) with an optional session: [`Feature::Optional`] |
+//! | `/idle` | plays, and never names the session |
+//! | `/peek` | the extractor that does not extend the session: [`Feature::Peek`] |
+//! | `/fail` | plays, then fails with an error of the framework's own, of the answer's status |
+//! | `/stream` | plays, then sends [the answer's chunks](script::Answer::chunks) as its body: [`Feature::Stream`] |
+//! | `/socket` | plays, then upgrades, and answers each text message by [`play_detached`](script::play_detached): [`Feature::Socket`] |
+//! | `/two/play` | two layers around one handler, which [plays on both](script::Script::play_two): [`Feature::TwoLayers`] |
+//! | `/signed-in` | behind the guard for the signed-in: [`Feature::Guard`] |
+//!
+//! All but `/play` and `/nested/play` read the script from the header alone. Requests come with `GET`, `HEAD` and `POST`. Errors
+//! of the session are passed on as an application would with `?`; the adapter makes responses of them. What a framework does
+//! not have is said by [`without`](AdapterSuite::without).
+//!
+//! `examples/your-own-adapter` in this project's repository is a whole adapter with its mount, and a guide.
+//!
 //! # A service that is not there
 //!
 //! If the factory fails with [`Unavailable`], or with a [`StoreError`](session_core::store::StoreError) of the kind
@@ -54,6 +100,7 @@
 mod failure;
 mod adapter;
 mod faults;
+pub mod judge;
 pub mod script;
 mod store;
 mod suite;
@@ -62,11 +109,8 @@ mod unavailable;
 #[doc(hidden)]
 pub mod doc;
 
-pub use adapter::{
-    AdapterSuite, CaseFacts, Difference, Feature, Host, Scope, Site, adapter, differences, judged_by, pair,
-    run_together,
-};
+pub use adapter::{AdapterSuite, Feature, Site, adapter, pair};
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};
-pub use suite::{CaseReport, Runs, Verdict};
+pub use suite::{CaseReport, Verdict};
 pub use unavailable::Unavailable;

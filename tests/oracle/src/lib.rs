@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
-use session_conformance::{Host, Unavailable};
+use session_conformance::Unavailable;
+use session_conformance::judge::Host;
 use tokio::sync::oneshot;
 
 /// The name by which `SESSION_REQUIRE` demands it.

@@ -7,18 +7,19 @@ mod mount;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use session_conformance::{CaseFacts, CaseReport, Scope, Verdict};
+use session_conformance::judge::{self, CaseFacts, Scope};
+use session_conformance::{CaseReport, Verdict};
 use session_oracle::Judge;
 
 fn main() {
-    let judge = Arc::new(Judge::start());
-    let express = session_conformance::judged_by(Arc::clone(&judge)).named("express-session");
-    let differences = session_conformance::differences(judge);
+    let node = Arc::new(Judge::start());
+    let express = judge::suite(Arc::clone(&node)).named("express-session");
+    let differences = judge::differences(node);
     let ours = session_conformance::adapter(mount::mount).named("ours");
     let all: Vec<_> = ours.cases().collect();
     let shared: Vec<CaseFacts> = express.cases().collect();
     let ours = ours.only(|name| shared.iter().any(|case| case.name == name));
-    let run = session_conformance::run_together([express, ours, differences]);
+    let run = judge::run_together([express, ours, differences]);
     print(&shared, &all, &run.reports[..2]);
     run.exit_if_failed();
 }

@@ -20,9 +20,10 @@ pub enum Feature {
     Guard,
     /// A handler's panic that the adapter can tell from a handler's answer.
     Panic,
-    /// Requests that end when their client has gone.
+    /// Requests whose client may go before they end.
     Disconnect,
-    /// Header fields that are not UTF-8. Some frameworks drop them.
+    /// `Cookie` fields that hold other bytes than UTF-8, for another application's cookie say: some frameworks throw such fields
+    /// away.
     ForeignBytes,
     /// A store that goes by the time it is told: for a [`pair`](crate::pair) whose store goes by its server's clock.
     ToldTime,

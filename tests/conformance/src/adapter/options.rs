@@ -10,6 +10,8 @@ use session_core::policy::{
 use session_core::{Keyring, Policy};
 use time::OffsetDateTime;
 
+use super::site::Site;
+
 /// What the sites of these cases sign with.
 pub(crate) const SECRET: &str = "the secret of the suite, long enough for any policy";
 
@@ -204,7 +206,7 @@ impl Options {
 
     /// The policy of the site's second layer: the same, under another name.
     pub(crate) fn second_policy(&self) -> Result<Policy, PolicyError> {
-        self.builder().name("second").build()
+        self.builder().name(Site::SECOND).build()
     }
 
     /// The ids that are handed out first.

@@ -51,7 +51,11 @@ impl Site {
         self.0.sessions.clone()
     }
 
-    /// The sessions of a second layer, whose cookie has another name: for [`Feature::TwoLayers`](super::Feature::TwoLayers).
+    /// The name of the second layer's cookie.
+    pub const SECOND: &str = "second";
+
+    /// The sessions of a second layer, whose cookie is called [`SECOND`](Self::SECOND): for
+    /// [`Feature::TwoLayers`](super::Feature::TwoLayers).
     #[must_use]
     pub fn second(&self) -> Sessions {
         self.0.second.clone()

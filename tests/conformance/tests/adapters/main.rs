@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use session_conformance::{AdapterSuite, Difference, Feature, Verdict};
+use session_conformance::judge::Difference;
+use session_conformance::{AdapterSuite, Feature, Verdict};
 
 use fault::{Fault, MUTANTS};
 
