@@ -229,7 +229,7 @@ async fn an_error_of_the_store_is_not_kept_by_caches(it: Subject) -> Outcome {
 }
 
 async fn a_store_that_does_not_answer_fails_the_request_in_time(it: Subject) -> Outcome {
-    let (site, browser) = begun(&it, safe().deadline(SECOND / 5)).await?;
+    let (site, browser) = begun(&it, safe().deadline(SECOND / 2)).await?;
     site.hold(Verb::Read).await?;
     let page = browser.visit("/play", [get("n")]).await?;
     is_unavailable(&page)?;
