@@ -2,8 +2,8 @@
 //!
 //! The suites are test programs; this runs them, reads what they print, and adds up.
 
-mod program;
-mod report;
+pub(crate) mod program;
+pub(crate) mod report;
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod outage;
 mod process;
+mod races;
 mod servers;
 mod services;
 mod table;
@@ -44,6 +45,12 @@ const COMMANDS: &[Command] = &[
         about: "real servers for the tests: up, down, status, env",
         help: services::HELP,
         run: services::run,
+    },
+    Command {
+        name: "races",
+        about: "requests that meet, on every adapter with every store, as a table",
+        help: races::HELP,
+        run: races::run,
     },
     Command {
         name: "outage",

@@ -66,6 +66,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program(Half::Contract, "session-store-migrating", "conformance", &["migrating"]),
     program(Half::Faults, "session-store-sql", "faults", &["postgres", "mysql"]),
     program(Half::Faults, "session-store-redis", "faults", &["redis"]),
+    program(Half::Faults, "session-store-mongodb", "faults", &["mongodb"]),
     program(Half::Adapter, "session-axum", "conformance", &["axum"]),
     program(Half::Adapter, "session-actix", "conformance", &["actix-web"]),
     program(Half::Adapter, "session-rocket", "conformance", &["rocket"]),
