@@ -36,6 +36,6 @@
 mod extract;
 mod middleware;
 
-pub use extract::{OriginalPath, peek, session, session_if_any};
+pub use extract::{OriginalPath, peek, session, session_if_any, session_named, signed_in};
 pub use middleware::{SessionService, error_response};
 pub use session_driver::{Error, Session, Sessions};

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, SET_COOKIE, VARY};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
-use session_driver::core::{Reply, RequestFacts};
-use session_driver::{Error, Exchange, Sessions};
+use session_driver::core::RequestFacts;
+use session_driver::{Error, Exchange, Field, Others, Sessions};
 
 use crate::extract::OriginalPath;
 
@@ -41,7 +41,8 @@ impl<S> SessionService<S> {
         };
         // All fields, since HTTP/2 clients may split their cookies; and as bytes, since a cookie of somebody else's may hold any.
         let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
-        self.sessions.begin(&facts, cookies)
+        // An exchange that is there already belongs to a layer further out, and is found by its name from now on.
+        self.sessions.begin_inside(request.extensions().get().cloned(), &facts, cookies)
     }
 }
 
@@ -70,7 +71,11 @@ where
             }
             // Duty four: save, whatever the status, before anything of the response goes out.
             match exchange.finish().await {
-                Ok(reply) => add_headers(&reply, response.headers_mut()),
+                Ok(reply) => {
+                    let headers = response.headers_mut();
+                    let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
+                    add_fields(headers, fields);
+                }
                 Err(error) => response = error_response(&error),
             }
             Ok(response)
@@ -82,30 +87,28 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Cookies and `Vary` stand beside those of the handler; `Cache-Control` takes the place of one that is not strict enough.
-fn add_headers(reply: &Reply, headers: &mut HeaderMap) {
-    if let Some(cookie) = reply.set_cookie().and_then(|cookie| HeaderValue::from_str(cookie).ok()) {
-        headers.append(SET_COOKIE, cookie);
-    }
-    if let Some(cache_control) = reply.cache_control(text(headers, &CACHE_CONTROL)) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    }
-    if let Some(vary) = reply.vary() {
-        headers.append(VARY, HeaderValue::from_static(vary));
+/// Each field says whether it stands beside those of the handler, as a cookie does, or takes their place.
+fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
+    for Field { name, value, others } in fields {
+        let name = HeaderName::from_static(name);
+        let Ok(value) = HeaderValue::from_str(&value) else { continue };
+        match others {
+            Others::Stay => headers.append(name, value),
+            Others::Go => headers.insert(name, value).is_some(),
+        };
     }
 }
 
 /// What the client gets when its session could not be loaded, used or saved: nothing about the server's inside.
 #[must_use]
 pub fn error_response<R: From<&'static str>>(error: &Error) -> Response<R> {
+    // The text for the log is not the text for the client.
+    error.report();
     let mut response = Response::new(R::from(error.public_message()));
     *response.status_mut() =
         StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
+    add_fields(headers, Field::of_error(error));
     response
 }

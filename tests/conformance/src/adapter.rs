@@ -30,7 +30,7 @@ use session_core::store::{Directory, StoreError};
 use session_store_memory::MemoryStore;
 
 use crate::failure::Outcome;
-use crate::suite::{BoxFuture, Case, CaseReport, Suite};
+use crate::suite::{BoxFuture, Case, CaseReport, Runs, Suite};
 use crate::unavailable::Stop;
 
 /// One promise of an adapter.
@@ -259,4 +259,13 @@ impl AdapterSuite {
         });
         Suite { cases: cases.collect(), subject, deadline }
     }
+}
+
+/// Runs several suites as one test program, as the command line says, and answers how their cases ended.
+///
+/// # Panics
+///
+/// If it is called within a tokio runtime: the cases get one of their own.
+pub fn run_together(suites: impl IntoIterator<Item = AdapterSuite>) -> Runs {
+    crate::suite::run_together(suites.into_iter().map(AdapterSuite::into_suite).collect())
 }

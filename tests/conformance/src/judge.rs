@@ -7,7 +7,6 @@
 //! `tests/oracle` in this project's repository is one, in JavaScript. There is no need for another to test an adapter.
 
 pub use crate::adapter::{AdapterSuite, CaseFacts, Difference, Host, Scope};
-pub use crate::suite::Runs;
 
 /// The cases that are true of express-session, too, for an implementation of it.
 pub fn suite(host: impl Host) -> AdapterSuite {
@@ -18,13 +17,4 @@ pub fn suite(host: impl Host) -> AdapterSuite {
 /// the difference is none.
 pub fn differences(host: impl Host) -> AdapterSuite {
     AdapterSuite::judged_by(host).differing()
-}
-
-/// Runs several suites as one test program, as the command line says, and answers how their cases ended.
-///
-/// # Panics
-///
-/// If it is called within a tokio runtime: the cases get one of their own.
-pub fn run_together(suites: impl IntoIterator<Item = AdapterSuite>) -> Runs {
-    crate::suite::run_together(suites.into_iter().map(AdapterSuite::into_suite).collect())
 }

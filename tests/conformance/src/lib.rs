@@ -109,8 +109,8 @@ mod unavailable;
 #[doc(hidden)]
 pub mod doc;
 
-pub use adapter::{AdapterSuite, Feature, Site, adapter, pair};
+pub use adapter::{AdapterSuite, Feature, Site, adapter, pair, run_together};
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};
-pub use suite::{CaseReport, Verdict};
+pub use suite::{CaseReport, Runs, Verdict};
 pub use unavailable::Unavailable;

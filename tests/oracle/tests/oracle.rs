@@ -19,7 +19,7 @@ fn main() {
     let all: Vec<_> = ours.cases().collect();
     let shared: Vec<CaseFacts> = express.cases().collect();
     let ours = ours.only(|name| shared.iter().any(|case| case.name == name));
-    let run = judge::run_together([express, ours, differences]);
+    let run = session_conformance::run_together([express, ours, differences]);
     print(&shared, &all, &run.reports[..2]);
     run.exit_if_failed();
 }

@@ -14,7 +14,7 @@ use session_conformance::script::{self, Answer, HEADER, LARGEST_BODY, Script};
 struct Second;
 
 impl LayerName for Second {
-    const COOKIE: &'static str = "second";
+    const COOKIE: &'static str = Site::SECOND;
 }
 
 /// Serves a site until it is stopped.

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 struct Second;
 
 impl LayerName for Second {
-    const COOKIE: &'static str = "second";
+    const COOKIE: &'static str = Site::SECOND;
 }
 
 /// Serves a site until it is stopped.

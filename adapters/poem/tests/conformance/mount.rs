@@ -20,7 +20,7 @@ use session_poem::{LayerName, Named, Peek, Session, SessionError, SessionMiddlew
 struct Second;
 
 impl LayerName for Second {
-    const COOKIE: &'static str = "second";
+    const COOKIE: &'static str = Site::SECOND;
 }
 
 /// Serves a site until it is stopped.

@@ -9,8 +9,6 @@ fn main() {
         .named("rocket")
         // Rocket has no websockets of its own.
         .without(Feature::Socket)
-        // Rocket goes on with a request whose client has gone.
-        .without(Feature::Disconnect)
         // Rocket drops header fields that are not UTF-8.
         .without(Feature::ForeignBytes)
         .run();

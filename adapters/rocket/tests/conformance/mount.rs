@@ -18,7 +18,7 @@ use session_rocket::{LayerName, Named, Peek, Session, SessionError, SessionFairi
 struct Second;
 
 impl LayerName for Second {
-    const COOKIE: &'static str = "second";
+    const COOKIE: &'static str = Site::SECOND;
 }
 
 /// Serves a site until it is stopped.

@@ -9,8 +9,5 @@ fn main() {
         .named("hyper")
         // hyper upgrades connections, and leaves the websocket to others.
         .without(Feature::Socket)
-        // One session layer is all that this example has to show.
-        .without(Feature::TwoLayers)
-        .without(Feature::Guard)
         .run();
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,14 +11,15 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service as _, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use session_conformance::Site;
 use session_conformance::script::{Answer, Chunks, HEADER, Script};
 use tokio::net::TcpListener;
 use your_own_adapter::{
-    Error, OriginalPath, SessionService, Sessions, error_response, peek, session, session_if_any,
+    Error, OriginalPath, SessionService, error_response, peek, session, session_if_any, session_named,
+    signed_in,
 };
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -31,16 +33,16 @@ pub(crate) async fn mount(site: Site) -> Result<(), BoxError> {
             connection = listener.accept() => connection?,
             () = &mut stopped => return Ok(()),
         };
-        let sessions = site.sessions();
-        let service = service_fn(move |request| route(sessions.clone(), peer.ip(), request));
+        let site = site.clone();
+        let service = service_fn(move |request| route(site.clone(), peer.ip(), request));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-/// The router: everything has sessions, what is nested sees a shortened path.
+/// The router: everything has sessions, what is nested sees a shortened path, and one route has another layer around it.
 async fn route(
-    sessions: Sessions,
-    peer: std::net::IpAddr,
+    site: Site,
+    peer: IpAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
@@ -48,11 +50,15 @@ async fn route(
         if let Ok(shortened) = rest.parse() {
             *request.uri_mut() = shortened;
         }
-        request.extensions_mut().insert(OriginalPath(path));
+        request.extensions_mut().insert(OriginalPath(path.clone()));
     }
     let handlers =
         service_fn(async |request| Ok(handle(request).await.unwrap_or_else(Failure::into_response)));
-    hyper::service::Service::call(&SessionService::new(sessions, peer, handlers), request).await
+    let layered = SessionService::new(site.sessions(), peer, handlers);
+    if path == "/two/play" {
+        return SessionService::new(site.second(), peer, layered).call(request).await;
+    }
+    layered.call(request).await
 }
 
 async fn handle(request: Request<Incoming>) -> Result<Response<Body>, Failure> {
@@ -67,6 +73,14 @@ async fn handle(request: Request<Incoming>) -> Result<Response<Body>, Failure> {
         "/maybe" => {
             let session = session_if_any(&request).await?;
             Ok(response(script(&[]).play_maybe(session.as_ref()).await?))
+        }
+        "/signed-in" => {
+            let (session, _owner) = signed_in(&request).await?;
+            Ok(response(script(&[]).play(&session).await?))
+        }
+        "/two/play" => {
+            let second = session_named(&request, Site::SECOND).await?;
+            Ok(response(script(&[]).play_two(&session(&request).await?, &second).await?))
         }
         "/idle" => Ok(response(script(&[]).play_maybe(None).await?)),
         "/peek" => Ok(response(script(&[]).play(&peek(&request).await?).await?)),

@@ -16,12 +16,11 @@ pub enum Feature {
     Socket,
     /// `/two/play`: two session layers around one handler, each reached by its name.
     TwoLayers,
-    /// `/signed-in`: a guard that lets only the signed-in pass and answers 401 to everybody else.
+    /// `/signed-in`: a guard that lets only the signed-in pass; it answers 401 to everybody else, or sends them to the login page
+    /// of the site's sessions.
     Guard,
     /// A handler's panic that the adapter can tell from a handler's answer.
     Panic,
-    /// Requests whose client may go before they end.
-    Disconnect,
     /// `Cookie` fields that hold other bytes than UTF-8, for another application's cookie say: some frameworks throw such fields
     /// away.
     ForeignBytes,

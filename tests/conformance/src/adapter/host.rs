@@ -186,7 +186,10 @@ fn sessions(
     options: &Options,
 ) -> Sessions {
     let builder = Sessions::builder(policy, Handle(Arc::clone(probe)));
-    let builder = builder.clock(clock.clone()).deadline(options.deadline);
+    let mut builder = builder.clock(clock.clone()).deadline(options.deadline);
+    if let Some(page) = options.login_page {
+        builder = builder.login_page(page);
+    }
     if options.first_ids().is_empty() {
         return builder.build();
     }

@@ -35,6 +35,8 @@ pub(crate) struct Options {
     adjust: Vec<Adjust>,
     #[serde(skip)]
     pub(crate) deadline: Duration,
+    #[serde(skip)]
+    pub(crate) login_page: Option<&'static str>,
 }
 
 /// A further change of the policy.
@@ -89,6 +91,7 @@ pub(crate) fn express() -> Options {
         adjust: Vec::new(),
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
+        login_page: None,
     }
 }
 
@@ -190,6 +193,12 @@ impl Options {
 
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Where visitors are sent who have not signed in.
+    pub(crate) fn login_page(mut self, path: &'static str) -> Self {
+        self.login_page = Some(path);
         self
     }
 

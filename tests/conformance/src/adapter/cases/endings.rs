@@ -19,7 +19,7 @@ promises! {
     both a_session_is_saved_before_the_first_piece differs SavedFirst needs Stream;
     both a_session_in_a_body_in_pieces differs LateHandle needs Stream;
     both a_session_kept_past_the_response differs LateHandle;
-    both a_client_that_leaves_finds_a_whole_session needs Disconnect;
+    both a_client_that_leaves_finds_a_whole_session;
     ours a_handler_that_panics_leaves_the_session_as_it_was needs Panic;
     ours a_server_survives_a_handler_that_panics needs Panic;
 }

@@ -6,6 +6,7 @@ use super::{DAY, MINUTE, promises};
 use crate::adapter::client::{Browser, Request};
 use crate::adapter::options::{express, safe};
 use crate::adapter::probe::{Calls, Verb};
+use crate::adapter::site::Site;
 use crate::adapter::subject::{Server, Subject};
 use crate::failure::Outcome;
 use crate::script::step::Step;
@@ -34,6 +35,9 @@ promises! {
     ours a_guard_asks_the_store_nothing_for_a_stranger needs Guard;
     ours a_guard_answers_an_outage_as_one needs Guard;
     ours a_handler_behind_a_guard_has_its_session_saved needs Guard;
+    ours a_guard_sends_whoever_opens_a_page_to_the_login_page needs Guard;
+    ours a_guard_sends_no_form_to_the_login_page needs Guard;
+    ours a_guard_lets_the_signed_in_pass_the_login_page needs Guard;
 }
 
 async fn begun(it: &Subject) -> Outcome<(Server, Browser)> {
@@ -143,7 +147,7 @@ async fn two_layers_have_two_sessions_and_two_cookies(it: Subject) -> Outcome {
     let (site, browser) = it.browser(safe()).await?;
     let page = browser.visit(TWO, [insert("n", 1), second(insert("n", 2))]).await?.expect(200)?;
     ensure!(page.cookie(site.cookie_name())?.is_some(), "the first layer sets no cookie");
-    ensure!(page.cookie("second")?.is_some(), "the second layer sets no cookie");
+    ensure!(page.cookie(Site::SECOND)?.is_some(), "the second layer sets no cookie");
     let page = browser.visit(TWO, [get("n"), second(get("n"))]).await?.expect(200)?;
     ensure_eq!(page.seen, [json!(1), json!(2)], "the values");
     ensure_eq!(
@@ -176,7 +180,7 @@ async fn one_layers_cookie_is_worth_nothing_in_the_other(it: Subject) -> Outcome
     let (site, browser) = it.browser(safe()).await?;
     browser.visit(TWO, [login("ann")]).await?.expect(200)?;
     let value = browser.session_cookie().unwrap_or_default();
-    let request = Request::get(TWO).cookie(format!("second={value}"));
+    let request = Request::get(TWO).cookie(format!("{}={value}", Site::SECOND));
     let page = site.browser().send(request.steps([Step::Owner, second(Step::Owner)])).await?;
     ensure_eq!(page.seen, [Value::Null, Value::Null], "the owners");
     Ok(())
@@ -256,4 +260,27 @@ async fn a_handler_behind_a_guard_has_its_session_saved(it: Subject) -> Outcome 
     browser.visit(GUARDED, [count("n")]).await?.expect(200)?;
     ensure_eq!(browser.play([get("n")]).await?.seen, [json!(2)], "the value");
     Ok(())
+}
+
+async fn a_guard_sends_whoever_opens_a_page_to_the_login_page(it: Subject) -> Outcome {
+    let (_site, browser) = it.browser(safe().login_page("/login?next=%2F")).await?;
+    for method in ["GET", "HEAD"] {
+        let page = browser.send(Request::new(method, GUARDED)).await?.expect(303)?;
+        ensure_eq!(page.header("location"), Some("/login?next=%2F"), "where it leads");
+        ensure!(page.lists("cache-control", "no-store"), "Cache-Control does not say no-store");
+        ensure!(page.set_cookies().is_empty(), "a cookie is set");
+    }
+    Ok(())
+}
+
+async fn a_guard_sends_no_form_to_the_login_page(it: Subject) -> Outcome {
+    let (_site, browser) = it.browser(safe().login_page("/login")).await?;
+    let page = browser.send(Request::new("POST", GUARDED)).await?.expect(401)?;
+    ensure_eq!(page.header("location"), None, "where it leads");
+    Ok(())
+}
+
+async fn a_guard_lets_the_signed_in_pass_the_login_page(it: Subject) -> Outcome {
+    let (_site, browser) = it.begun(safe().login_page("/login"), [login("ann")]).await?;
+    browser.visit(GUARDED, []).await?.expect(200).map(drop)
 }
