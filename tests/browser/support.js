@@ -11,8 +11,9 @@ import { chromium } from "playwright-core";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
-// The command that starts the example; its options are added.
-const COMMAND = process.env.DEMO_COMMAND ?? "cargo run -q -p login-axum --";
+// The program to look at; without one, cargo builds that for axum.
+const CARGO = ["cargo", "run", "-q", "-p", "login-axum", "--features", "servers", "--"];
+const COMMAND = process.env.DEMO_PROGRAM ? [process.env.DEMO_PROGRAM] : CARGO;
 
 const FLAGS = [
   "--no-sandbox",
@@ -45,7 +46,7 @@ export class Site {
   }
 
   async #run() {
-    const [program, ...args] = COMMAND.split(/\s+/);
+    const [program, ...args] = COMMAND;
     args.push(...this.#options, "--port", String(this.#port));
     const child = spawn(program, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
     const exited = once(child, "exit");

@@ -36,6 +36,7 @@ pub(crate) fn relative(path: &Path) -> String {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    pub(crate) target_directory: PathBuf,
 }
 
 /// One member of a workspace.

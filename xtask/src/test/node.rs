@@ -81,9 +81,9 @@ pub(crate) fn tools_and_servers() -> Tools {
     Ok(variables)
 }
 
-/// The same as [`tools`], and a browser.
-pub(crate) fn tools_and_chromium() -> Tools {
-    let mut variables = tools()?;
+/// The same, and a browser.
+pub(crate) fn tools_servers_and_chromium() -> Tools {
+    let mut variables = tools_and_servers()?;
     let chromium = match chromium() {
         Some(path) => path,
         None => {

@@ -82,12 +82,15 @@ fn tidy() -> Verdict {
 
 /// The same tests for the login example of every framework.
 fn browser() -> Verdict {
+    let programs = match demo::programs() {
+        Ok(programs) => programs,
+        Err(why) => return failed(why),
+    };
     let mut sum = Counts::default();
-    for adapter in demo::adapters() {
-        let command = format!("cargo run -q -p login-{adapter} --");
+    for (adapter, program) in programs {
         let tools = || {
-            let mut variables = node::tools_and_chromium()?;
-            variables.push(("DEMO_COMMAND", command.clone().into()));
+            let mut variables = node::tools_servers_and_chromium()?;
+            variables.push(("DEMO_PROGRAM", program.clone().into()));
             Ok(variables)
         };
         say!("the login example with {adapter}");

@@ -8,12 +8,13 @@ use std::time::Duration;
 const HELP: &str = "\
 The login example. Sign in as user1 with the password mypassword.
 
-  --store sqlite|memory  where sessions are kept; sqlite unless told otherwise
-  --port N               the port on 127.0.0.1; 4000 unless told otherwise, 0 takes a free one
-  --database FILE        the SQLite database; made if it is not there
-  --secret-file FILE     holds the secret that signs the cookies; made if it is not there, and unless told otherwise
-                         it lies beside the database. The variable SESSION_SECRET goes before it.
-  --max-age SECONDS      how long a session lives without a visit; a day unless told otherwise
+  --store NAME        where sessions are kept: sqlite, memory, redis, mongodb, postgres or mysql; sqlite unless told
+                      otherwise. A variable says where the server is: REDIS_URL, MONGODB_URL, POSTGRES_URL, MYSQL_URL.
+  --port N            the port on 127.0.0.1; 4000 unless told otherwise, 0 takes a free one
+  --database FILE     the SQLite database; made if it is not there
+  --secret-file FILE  holds the secret that signs the cookies; made if it is not there, and unless told otherwise
+                      it lies beside the database. The variable SESSION_SECRET goes before it.
+  --max-age SECONDS   how long a session lives without a visit; a day unless told otherwise
 ";
 
 /// Which store to use.
@@ -23,6 +24,40 @@ pub enum StoreChoice {
     Sqlite,
     /// This process's memory.
     Memory,
+    /// A Redis server.
+    Redis,
+    /// A MongoDB server.
+    Mongodb,
+    /// A PostgreSQL server.
+    Postgres,
+    /// A MySQL or MariaDB server.
+    Mysql,
+}
+
+impl StoreChoice {
+    const ALL: [Self; 6] =
+        [Self::Sqlite, Self::Memory, Self::Redis, Self::Mongodb, Self::Postgres, Self::Mysql];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Mongodb => "mongodb",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+        }
+    }
+
+    fn named(name: &str) -> Result<Self, String> {
+        let all = || Self::ALL.into_iter();
+        all().find(|store| store.name() == name).ok_or_else(|| {
+            let names: Vec<_> = all().map(Self::name).collect();
+            format!("there is no store `{name}`, only {}", names.join(", "))
+        })
+    }
 }
 
 /// The options of the command line.
@@ -77,13 +112,7 @@ impl Options {
                 || attached.clone().or_else(|| args.next()).ok_or(format!("{name} needs a value"));
             match name {
                 "--help" | "-h" => return Ok(None),
-                "--store" => {
-                    options.store = match value()?.as_str() {
-                        "sqlite" => StoreChoice::Sqlite,
-                        "memory" => StoreChoice::Memory,
-                        other => return Err(format!("there is no store `{other}`, only sqlite and memory")),
-                    }
-                }
+                "--store" => options.store = StoreChoice::named(&value()?)?,
                 "--port" => options.port = number(name, &value()?)?,
                 "--database" => options.database = value()?.into(),
                 "--secret-file" => options.secret_file = Some(value()?.into()),
@@ -142,7 +171,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, mistake) in [
-            ("--store redis", "there is no store `redis`, only sqlite and memory"),
+            (
+                "--store tape",
+                "there is no store `tape`, only sqlite, memory, redis, mongodb, postgres, mysql",
+            ),
             ("--port 70000", "--port cannot be `70000`"),
             ("--port", "--port needs a value"),
             ("--ports 1", "there is no option `--ports`"),

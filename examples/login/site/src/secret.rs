@@ -34,9 +34,9 @@ pub fn load(options: &Options) -> Result<Zeroizing<String>, StartError> {
         return Ok(Zeroizing::new(secret));
     }
     match (&options.secret_file, options.store) {
-        (Some(path), StoreChoice::Sqlite | StoreChoice::Memory) => of_file(path),
-        (None, StoreChoice::Sqlite) => of_file(&beside(&options.database)),
+        (Some(path), _) => of_file(path),
         (None, StoreChoice::Memory) => draw(),
+        (None, _) => of_file(&beside(&options.database)),
     }
 }
 

@@ -14,7 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub fn announce(options: &Options, address: SocketAddr) {
     match options.store {
         StoreChoice::Sqlite => println!("Sessions are kept in {}", options.database.display()),
-        StoreChoice::Memory => println!("Sessions are kept in memory"),
+        store => println!("Sessions are kept in {}", store.name()),
     }
     println!("Listening on http://{address}");
 }

@@ -1,6 +1,9 @@
 //! Where the sessions are kept, chosen when the program starts.
 
+use std::fmt;
 use std::fs;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,69 +11,76 @@ use session_core::Policy;
 use session_core::store::{Directory, Store};
 use session_driver::{Devices, Sessions};
 use session_store_memory::MemoryStore;
-use session_store_sql::{PurgeTask, SqliteStore};
+use session_store_sql::SqliteStore;
 
 use crate::StartError;
 use crate::options::{Options, StoreChoice};
 
-/// How often expired sessions are swept out of the database. They have ended before, each at its time.
+#[cfg(feature = "servers")]
+mod servers;
+
+/// How often expired sessions are swept out of a table. They have ended before, each at its time.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// The store that the command line asked for.
-#[derive(Debug)]
-pub struct Storage(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Memory(Arc<MemoryStore>),
-    /// The task sweeps for as long as it is held.
-    Sqlite(Arc<SqliteStore>, PurgeTask),
+pub struct Storage {
+    directory: Arc<dyn Directory>,
+    /// What is to be done at the end; until then it holds what has to be kept.
+    close: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Storage {
-    /// Opens the store. A database and its folder are made if they are not there.
+    /// Opens the store. What it keeps the sessions in (a file and its folder, a table) is made if it is not there.
     ///
     /// # Errors
     ///
-    /// The database cannot be opened.
+    /// The database cannot be opened, the server does not answer or nothing says where it is, or this program was
+    /// built without the feature `servers`.
     pub async fn open(options: &Options) -> Result<Self, StartError> {
-        Ok(Self(match options.store {
-            StoreChoice::Memory => Kind::Memory(Arc::new(MemoryStore::new())),
+        match options.store {
+            StoreChoice::Memory => Ok(Self::of(Arc::new(MemoryStore::new()), async {})),
             StoreChoice::Sqlite => {
                 if let Some(folder) = options.database.parent() {
                     fs::create_dir_all(folder)?;
                 }
-                let store = SqliteStore::open(&options.database).await?;
+                let store = Arc::new(SqliteStore::open(&options.database).await?);
                 let sweep = store.spawn_purge(SWEEP, 500);
-                Kind::Sqlite(Arc::new(store), sweep)
+                Ok(Self::of(store.clone(), async move {
+                    drop(sweep);
+                    store.close().await;
+                }))
             }
-        }))
+            #[cfg(feature = "servers")]
+            server => servers::open(server).await,
+            #[cfg(not(feature = "servers"))]
+            server => {
+                let name = server.name();
+                Err(format!("built without the store `{name}`; add --features servers to the build").into())
+            }
+        }
+    }
+
+    fn of(directory: Arc<dyn Directory>, close: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { directory, close: Box::pin(close) }
     }
 
     /// The sessions in this store, and the devices of their owners.
     #[must_use]
     pub fn sessions(&self, policy: Policy) -> (Sessions, Devices) {
-        match &self.0 {
-            Kind::Memory(store) => sessions_in(store, policy),
-            Kind::Sqlite(store, _) => sessions_in(store, policy),
-        }
+        let store: Arc<dyn Store> = self.directory.clone();
+        let sessions = Sessions::new(policy, store);
+        let devices = Devices::new(&sessions, self.directory.clone());
+        (sessions, devices)
     }
 
     /// Closes the store, when the last request is done.
     pub async fn close(self) {
-        match self.0 {
-            Kind::Memory(_) => {}
-            Kind::Sqlite(store, sweep) => {
-                drop(sweep);
-                store.close().await;
-            }
-        }
+        self.close.await;
     }
 }
 
-fn sessions_in(directory: &Arc<impl Directory>, policy: Policy) -> (Sessions, Devices) {
-    let store: Arc<dyn Store> = directory.clone();
-    let sessions = Sessions::new(policy, store);
-    let devices = Devices::new(&sessions, directory.clone());
-    (sessions, devices)
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
 }
