@@ -64,7 +64,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
             return Err(Stop::Failed(format!("could not provide {kind}: {why}")));
         }
         say!(
-            "{kind} is there; `cargo xtask services down` stops it if it was started here, and forgets the sessions"
+            "{kind} answers. If it was started for this, it keeps the sessions until `cargo xtask services down`."
         );
         command.args(["--features", "servers"]).envs(env.variables());
     }
