@@ -1,4 +1,5 @@
 // Both servers on one store, a browser that visits them, and a way to the records past both.
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -54,7 +55,7 @@ export class Browser {
 }
 
 /** The records of one store, read and changed past both servers. Times in milliseconds since 1970. */
-export async function openRecords (url, name) {
+export async function openRecords (url, name, objects) {
   switch (url.split(':')[0]) {
     case 'redis': {
       const client = await createClient({ url }).connect()
@@ -101,8 +102,15 @@ export async function openRecords (url, name) {
       const records = client.db('test').collection(name)
       const one = (_id) => records.findOne({ _id })
       return {
-        payload: async (id) => JSON.parse((await one(id)).session),
-        write: (_id, record) => records.updateOne({ _id }, { $set: { session: JSON.stringify(record) } }),
+        async payload (id) {
+          const { session } = await one(id)
+          assert.equal(typeof session, objects ? 'object' : 'string')
+          return objects ? session : JSON.parse(session)
+        },
+        write (_id, record) {
+          const object = { ...record, cookie: { ...record.cookie, expires: new Date(record.cookie.expires) } }
+          return records.updateOne({ _id }, { $set: { session: objects ? object : JSON.stringify(record) } })
+        },
         expires: async (id) => (await one(id)).expires.getTime(),
         expire: (_id, at) => records.updateOne({ _id }, { $set: { expires: new Date(at) } }),
         async close () {

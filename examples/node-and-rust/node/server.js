@@ -9,12 +9,13 @@ const { values: options } = parseArgs({
   options: {
     store: { type: 'string' },
     name: { type: 'string', default: 'shared' },
+    objects: { type: 'boolean', default: false },
     'max-age': { type: 'string', default: '3600' },
     rolling: { type: 'boolean', default: false },
     port: { type: 'string', default: '0' }
   }
 })
-const { store, close } = await openStore(options.store, options.name)
+const { store, close } = await openStore(options.store, options.name, options.objects)
 const app = express()
 app.use(express.json())
 app.use(session({

@@ -8,14 +8,17 @@ import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createClient } from 'redis'
 
-/** Opens the store at `url`. `name` keeps its records apart: a prefix, a table or a collection. */
-export async function openStore (url, name) {
+/**
+ * Opens the store at `url`. `name` keeps its records apart: a prefix, a table or a collection. `objects` is for MongoDB: sessions
+ * are then objects there, not strings.
+ */
+export async function openStore (url, name, objects) {
   const { protocol } = new URL(url.replace(/,[^/]*/, ''))
   switch (protocol) {
     case 'redis:': return openRedis(url, name)
     case 'postgres:': return openPostgres(url, name)
     case 'mysql:': return openMysql(url, name)
-    case 'mongodb:': return openMongo(url, name)
+    case 'mongodb:': return openMongo(url, name, objects)
     default: throw new Error(`no store for ${protocol} URLs; take redis, postgres, mysql or mongodb`)
   }
 }
@@ -49,8 +52,14 @@ async function openMysql (url, name) {
   return { store, close: () => store.close() }
 }
 
-async function openMongo (url, name) {
+async function openMongo (url, name, objects) {
   const client = await new MongoClient(url).connect()
-  const store = MongoStore.create({ client, dbName: 'test', collectionName: name, autoRemove: 'disabled' })
+  const store = MongoStore.create({
+    client,
+    dbName: 'test',
+    collectionName: name,
+    autoRemove: 'disabled',
+    stringify: !objects
+  })
   return { store, close: () => client.close() }
 }

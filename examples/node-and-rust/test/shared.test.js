@@ -8,12 +8,13 @@ const STORES = [
   ['connect-redis', 'redis', 'REDIS_URL'],
   ['connect-pg-simple', 'postgres', 'POSTGRES_URL'],
   ['express-mysql-session', 'mysql', 'MYSQL_URL'],
-  ['connect-mongo', 'mongodb', 'MONGODB_URL']
+  ['connect-mongo', 'mongodb', 'MONGODB_URL'],
+  ['connect-mongo with objects', 'mongodb', 'MONGODB_URL', '--objects']
 ]
 const MAX_AGE = 3600
 const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 20_000, `${actual - expected} ms off`)
 
-for (const [packageName, kind, variable] of STORES) {
+for (const [packageName, kind, variable, ...layout] of STORES) {
   const url = process.env[variable]
   const required = (process.env.SESSION_REQUIRE ?? '').split(',').includes(kind)
   const skip = !url && !required && `set ${variable} to run this`
@@ -23,8 +24,8 @@ for (const [packageName, kind, variable] of STORES) {
     let records
     before(async () => {
       assert.ok(url, `SESSION_REQUIRE names ${kind}, and ${variable} is not set`)
-      site = await startBoth(url, name, ['--max-age', String(MAX_AGE)])
-      records = await openRecords(url, name)
+      site = await startBoth(url, name, ['--max-age', String(MAX_AGE), ...layout])
+      records = await openRecords(url, name, layout.length > 0)
     })
     after(async () => {
       await site?.stop()
@@ -143,8 +144,8 @@ for (const [packageName, kind, variable] of STORES) {
     let site
     let records
     before(async () => {
-      site = await startBoth(url, name, ['--max-age', String(MAX_AGE), '--rolling'])
-      records = await openRecords(url, name)
+      site = await startBoth(url, name, ['--max-age', String(MAX_AGE), '--rolling', ...layout])
+      records = await openRecords(url, name, layout.length > 0)
     })
     after(async () => {
       await site?.stop()

@@ -106,7 +106,7 @@ fn policy(options: &Options) -> Result<Policy, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_args()?;
-    let sessions = Sessions::new(policy(&options)?, storage::open(&options.store, &options.name).await?);
+    let sessions = Sessions::new(policy(&options)?, storage::open(&options).await?);
     let app = Router::new()
         .route("/", get(show))
         .route("/login", post(login))

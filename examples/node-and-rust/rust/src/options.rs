@@ -7,6 +7,8 @@ pub(crate) struct Options {
     pub(crate) store: String,
     /// What keeps the records apart from others: a prefix, a table or a collection.
     pub(crate) name: String,
+    /// Whether MongoDB holds objects rather than strings: connect-mongo's `stringify: false`.
+    pub(crate) objects: bool,
     /// How long a session lives without a request, in seconds.
     pub(crate) max_age: u64,
     /// Whether every response carries the cookie.
@@ -17,19 +19,26 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn from_args() -> Result<Self, String> {
-        let mut options =
-            Self { store: String::new(), name: "shared".to_owned(), max_age: 3600, rolling: false, port: 0 };
+        let mut options = Self {
+            store: String::new(),
+            name: "shared".to_owned(),
+            objects: false,
+            max_age: 3600,
+            rolling: false,
+            port: 0,
+        };
         let mut args = std::env::args().skip(1);
         while let Some(name) = args.next() {
             let mut value = || args.next().ok_or(format!("{name} needs a value"));
             match name.as_str() {
                 "--store" => options.store = value()?,
                 "--name" => options.name = value()?,
+                "--objects" => options.objects = true,
                 "--max-age" => options.max_age = number(&value()?)?,
                 "--port" => options.port = number(&value()?)?,
                 "--rolling" => options.rolling = true,
                 _ => {
-                    let known = "--store, --name, --max-age, --rolling and --port";
+                    let known = "--store, --name, --objects, --max-age, --rolling and --port";
                     return Err(format!("there is no option {name}; there are {known}"));
                 }
             }
