@@ -1,5 +1,6 @@
 //! What does not build, and why: options that make no sense alone or together.
 
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -9,7 +10,9 @@ use crate::cookie::{self, MAX_ATTRIBUTE_BYTES, MAX_LIFE};
 use crate::keyring::MIN_SECRET_BYTES;
 
 /// Why a policy does not build, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+///
+/// `Debug` says the same as `Display`: it is what a program shows whose `main` returns this.
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// A secret is too short to sign with.
@@ -85,6 +88,12 @@ pub enum PolicyError {
         "secrets is empty: give one of {MIN_SECRET_BYTES} random bytes or more (`openssl rand -base64 33`)"
     )]
     NoSecret,
+}
+
+impl fmt::Debug for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What every browser demands of a cookie whose name begins so (RFC 6265bis §4.1.3 and the layered cookies draft).
