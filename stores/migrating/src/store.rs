@@ -73,6 +73,21 @@ impl<New: Store, Old: Store> Migrating<New, Old> {
         Ok(self.new.load(key, None, now).await?.filter(|stored| !is_fence(stored)))
     }
 
+    /// The version that a change goes by: the one it was told, or that of the session as it is; `None` if there is none.
+    ///
+    /// A change that goes by no version would overwrite a fence.
+    async fn named(
+        &self,
+        key: &StoreKey,
+        base: Option<&Version>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Version>, StoreError> {
+        Ok(match base {
+            Some(base) => Some(base.clone()),
+            None => self.load(key, None, now).await?.map(|stored| stored.version),
+        })
+    }
+
     /// Ends the session that is at `version` in the new store, in both stores.
     async fn end(
         &self,
@@ -134,19 +149,8 @@ impl<New: Store, Old: Store> Store for Migrating<New, Old> {
     ) -> Result<Updated, StoreError> {
         self.at(now);
         for _ in 0..TRIES {
-            // Without a base a fence would be overwritten, so there always is one.
-            let found;
-            let named = match base {
-                Some(base) => base,
-                None => match self.load(key, None, now).await? {
-                    Some(stored) => {
-                        found = stored.version;
-                        &found
-                    }
-                    None => return Ok(Updated::Missing),
-                },
-            };
-            match self.new.update(key, record, Some(named), now).await? {
+            let Some(named) = self.named(key, base, now).await? else { return Ok(Updated::Missing) };
+            match self.new.update(key, record, Some(&named), now).await? {
                 Updated::Conflict(stored) if is_fence(&stored) => return Ok(Updated::Missing),
                 Updated::Conflict(_) if base.is_none() => {}
                 Updated::Missing => match self.bring(key, now).await? {
@@ -169,18 +173,8 @@ impl<New: Store, Old: Store> Store for Migrating<New, Old> {
     ) -> Result<Touched, StoreError> {
         self.at(now);
         for _ in 0..TRIES {
-            let found;
-            let named = match base {
-                Some(base) => base,
-                None => match self.load(key, None, now).await? {
-                    Some(stored) => {
-                        found = stored.version;
-                        &found
-                    }
-                    None => return Ok(Touched::Missing),
-                },
-            };
-            match self.new.touch(key, expires_at, Some(named), now).await? {
+            let Some(named) = self.named(key, base, now).await? else { return Ok(Touched::Missing) };
+            match self.new.touch(key, expires_at, Some(&named), now).await? {
                 // A fence is a change, too: whatever was there is over.
                 Touched::Changed if base.is_none() => {}
                 Touched::Missing => match self.bring(key, now).await? {

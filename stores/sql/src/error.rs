@@ -21,10 +21,15 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
         sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => {
             StoreError::unavailable("the server's answer was not understood")
         }
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => unreadable(),
+        error if is_no_record(&error) => unreadable(),
         sqlx::Error::Configuration(_) => StoreError::refused("the connection options cannot be used"),
         _ => StoreError::refused("the client library refused the statement"),
     }
+}
+
+/// Whether a row is there, and holds something that is no session record.
+pub(crate) fn is_no_record(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
 }
 
 /// A column does not hold what this crate puts there.

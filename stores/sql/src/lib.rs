@@ -49,6 +49,7 @@ mod name;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod purge;
+mod readable;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 #[cfg(feature = "sqlite")]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use session_core::store::StoreError;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{Connection as _, Database, Pool};
+use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{store_error, too_late};
 
@@ -38,7 +39,7 @@ impl<DB: Database> Server<DB> {
             Limit::InTime => Some(until),
             Limit::Unhurried => None,
         };
-        Ok(Lease { connection, until, retries: 0 })
+        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Returns })
     }
 }
 
@@ -56,6 +57,28 @@ pub(crate) struct Lease<DB: Database> {
     pub(crate) connection: PoolConnection<DB>,
     until: Option<Instant>,
     retries: u32,
+    patience: Duration,
+    fate: Fate,
+}
+
+/// What becomes of a connection after its verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Returns,
+    Closes,
+}
+
+impl<DB: Database> Drop for Lease<DB> {
+    /// Gives the connection back.
+    ///
+    /// The pool asks the server whether a connection that comes back still works, and by itself it would wait for the answer
+    /// without end: a server that goes silent at that moment would have taken a place in the pool for good.
+    fn drop(&mut self) {
+        // Without a runtime nobody can be asked; the pool does then what it does.
+        if let (Fate::Returns, Ok(runtime)) = (self.fate, Handle::try_current()) {
+            runtime.spawn(timeout(self.patience, self.connection.return_to_pool()));
+        }
+    }
 }
 
 impl<DB: Database> Lease<DB> {
@@ -83,16 +106,21 @@ impl<DB: Database> Lease<DB> {
             }
             Ok(Err(error)) => {
                 if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) {
-                    self.connection.close_on_drop();
+                    self.close();
                 }
                 store_error(error)
             }
             Err(_) => {
-                self.connection.close_on_drop();
+                self.close();
                 too_late()
             }
         };
         Some(Err(error))
+    }
+
+    fn close(&mut self) {
+        self.fate = Fate::Closes;
+        self.connection.close_on_drop();
     }
 }
 

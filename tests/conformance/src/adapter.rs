@@ -13,7 +13,6 @@ mod site;
 mod subject;
 
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,7 @@ use session_core::store::{Directory, StoreError};
 use session_store_memory::MemoryStore;
 
 use crate::failure::Outcome;
-use crate::suite::{BoxFuture, Case, CaseReport, Runs, Suite};
+use crate::suite::{BoxFuture, Case, Runs, Suite, common_methods};
 use crate::unavailable::Stop;
 
 /// One promise of an adapter.
@@ -146,14 +145,7 @@ pub struct CaseFacts {
     pub needs: &'static [Feature],
 }
 
-impl fmt::Debug for AdapterSuite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdapterSuite")
-            .field("name", &self.name)
-            .field("cases", &self.cases.len())
-            .finish_non_exhaustive()
-    }
-}
+common_methods!(AdapterSuite, name, "two minutes");
 
 impl AdapterSuite {
     /// The cases that are true of express-session, too, for a host elsewhere.
@@ -175,33 +167,10 @@ impl AdapterSuite {
         Self { name, cases, place, side, expected, deadline }
     }
 
-    /// The adapter's name, for the output and for `SESSION_REQUIRE`. Without it, `adapter`.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
     /// The framework, or the adapter as yet, has no such thing: the cases that need it are left out.
     pub fn without(mut self, feature: Feature) -> Self {
         self.cases.retain(|case| !case.needs.contains(&feature));
         self
-    }
-
-    /// How long a case may take before it counts as failed. Without it, two minutes.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Keeps only the cases whose names `keep` accepts.
-    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.cases.retain(|case| keep(case.name));
-        self
-    }
-
-    /// The names of the cases, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.cases.iter().map(|case| case.name)
     }
 
     /// The cases, in their order, and what is known of each.
@@ -212,27 +181,6 @@ impl AdapterSuite {
             differences,
             needs,
         })
-    }
-
-    /// Runs the cases as tests, as the command line says. Ends the process with an error if one fails.
-    ///
-    /// Call it from the `main` of a test with `harness = false`.
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    pub fn run(self) {
-        self.into_suite().run();
-    }
-
-    /// Runs all cases and answers how each ended, in the order of the suite: for a program that judges adapters.
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    #[must_use]
-    pub fn report(self) -> Vec<CaseReport> {
-        self.into_suite().report()
     }
 
     pub(crate) fn into_suite(self) -> Suite {

@@ -5,7 +5,6 @@ mod proxy;
 mod subject;
 
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use session_core::store::Store;
 
 use crate::failure::Outcome;
 use crate::store::Subject;
-use crate::suite::{BoxFuture, Case, CaseReport, Suite};
+use crate::suite::{BoxFuture, Case, Suite, common_methods};
 use crate::unavailable::Stop;
 use proxy::Proxy;
 use subject::Trouble;
@@ -109,22 +108,9 @@ struct Terms {
     patience: Duration,
 }
 
-impl fmt::Debug for FaultSuite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultSuite")
-            .field("name", &self.terms.name)
-            .field("cases", &self.cases.len())
-            .finish_non_exhaustive()
-    }
-}
+common_methods!(FaultSuite, terms.name, "five minutes");
 
 impl FaultSuite {
-    /// The store's name, for the output and for `SESSION_REQUIRE`. Without it, `store`.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.terms.name = name.into();
-        self
-    }
-
     /// The finest difference in expiry that the store can hold. Without it, a millisecond.
     pub fn expiry_precision(mut self, precision: Duration) -> Self {
         self.terms.expiry_precision = precision;
@@ -135,42 +121,6 @@ impl FaultSuite {
     pub fn patience(mut self, patience: Duration) -> Self {
         self.terms.patience = patience;
         self
-    }
-
-    /// How long a case may take before it counts as failed. Without it, five minutes.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Keeps only the cases whose names `keep` accepts.
-    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.cases.retain(|case| keep(case.name));
-        self
-    }
-
-    /// The names of the cases, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.cases.iter().map(|case| case.name)
-    }
-
-    /// Runs the cases as tests, as the command line says. Ends the process with an error if one fails.
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    pub fn run(self) {
-        self.into_suite().run();
-    }
-
-    /// Runs all cases and answers how each ended, in the order of the suite: for a program that judges stores.
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    #[must_use]
-    pub fn report(self) -> Vec<CaseReport> {
-        self.into_suite().report()
     }
 
     fn into_suite(self) -> Suite {

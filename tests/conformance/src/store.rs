@@ -16,7 +16,6 @@ mod subject;
 mod touch_expiry;
 
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use session_core::store::{Directory, Store};
 use tokio::sync::RwLock;
 
 use crate::failure::Outcome;
-use crate::suite::{BoxFuture, Case, CaseReport, Suite};
+use crate::suite::{BoxFuture, Case, Suite, common_methods};
 use crate::unavailable::Stop;
 pub(crate) use subject::{LIFE, Subject, together};
 
@@ -146,14 +145,7 @@ pub struct StoreSuite {
     deadline: Duration,
 }
 
-impl fmt::Debug for StoreSuite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSuite")
-            .field("name", &self.terms.name)
-            .field("cases", &self.cases.len())
-            .finish_non_exhaustive()
-    }
-}
+common_methods!(StoreSuite, terms.name, "two minutes");
 
 impl StoreSuite {
     fn new<F, Fut, S, E>(cases: Vec<StoreCase>, make: F, made: fn(Arc<S>) -> Made) -> Self
@@ -175,12 +167,6 @@ impl StoreSuite {
             namespace: Namespace::Fresh,
         };
         Self { cases, terms, deadline: Duration::from_secs(120) }
-    }
-
-    /// The store's name, for the output and for `SESSION_REQUIRE`. Without it, `store`.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.terms.name = name.into();
-        self
     }
 
     /// The finest difference in expiry that the store can hold. Without it, a millisecond.
@@ -207,53 +193,6 @@ impl StoreSuite {
         self.terms.namespace = Namespace::Shared(RwLock::new(()));
         self.cases.retain(|case| case.needs != Needs::TwoNamespaces);
         self
-    }
-
-    /// How long a case may take before it counts as failed. Without it, two minutes.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Keeps only the cases whose names `keep` accepts.
-    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.cases.retain(|case| keep(case.name));
-        self
-    }
-
-    /// The names of the cases, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.cases.iter().map(|case| case.name)
-    }
-
-    /// Runs the cases as tests, as the command line says. Ends the process with an error if one fails.
-    ///
-    /// Call it from the `main` of a test with `harness = false`.
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    pub fn run(self) {
-        self.into_suite().run();
-    }
-
-    /// Runs all cases and answers how each ended, in the order of the suite: for a program that judges stores.
-    ///
-    /// ```
-    /// use session_conformance::{Unavailable, Verdict};
-    /// # use session_conformance::doc::MyStore;
-    ///
-    /// // There is no such server, so nothing can be said of the store.
-    /// let reports = session_conformance::store(|| async { MyStore::connect("my://nowhere").await }).report();
-    /// assert!(reports.iter().all(|report| matches!(report.verdict, Verdict::Ignored(_))));
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If it is called within a tokio runtime: the cases get one of their own.
-    #[must_use]
-    pub fn report(self) -> Vec<CaseReport> {
-        self.into_suite().report()
     }
 
     fn into_suite(self) -> Suite {

@@ -26,6 +26,79 @@ pub(crate) struct Suite {
     pub(crate) deadline: Duration,
 }
 
+/// What the suites of all halves have: `common_methods!(StoreSuite, terms.name, "two minutes")`. The suite has a field
+/// `cases` and a field `deadline`, holds its subject's name at this path, and knows how to turn `into_suite`.
+macro_rules! common_methods {
+    ($suite:ident, $($name:ident).+, $deadline:literal) => {
+        impl std::fmt::Debug for $suite {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($suite))
+                    .field("name", &self.$($name).+)
+                    .field("cases", &self.cases.len())
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl $suite {
+            /// What is tried, for the output and for `SESSION_REQUIRE`.
+            ///
+            /// Without it, `store` or `adapter`.
+            pub fn named(mut self, name: impl Into<String>) -> Self {
+                self.$($name).+ = name.into();
+                self
+            }
+
+            #[doc = concat!("How long a case may take before it counts as failed. Without it, ", $deadline, ".")]
+            pub fn deadline(mut self, deadline: std::time::Duration) -> Self {
+                self.deadline = deadline;
+                self
+            }
+
+            /// Keeps only the cases whose names `keep` accepts.
+            pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+                self.cases.retain(|case| keep(case.name));
+                self
+            }
+
+            /// The names of the cases, in their order.
+            pub fn names(&self) -> impl Iterator<Item = &'static str> {
+                self.cases.iter().map(|case| case.name)
+            }
+
+            /// Runs the cases as tests, as the command line says. Ends the process with an error if one fails.
+            ///
+            /// Call it from the `main` of a test with `harness = false`.
+            ///
+            /// # Panics
+            ///
+            /// If it is called within a tokio runtime: the cases get one of their own.
+            pub fn run(self) {
+                self.into_suite().run();
+            }
+
+            /// Runs all cases and answers how each ended, in the order of the suite: for a program that is the judge.
+            ///
+            /// ```
+            /// use session_conformance::{Unavailable, Verdict};
+            /// # use session_conformance::doc::MyStore;
+            ///
+            /// // There is no such server, so nothing can be said of the store.
+            /// let reports = session_conformance::store(|| async { MyStore::connect("my://nowhere").await }).report();
+            /// assert!(reports.iter().all(|report| matches!(report.verdict, Verdict::Ignored(_))));
+            /// ```
+            ///
+            /// # Panics
+            ///
+            /// If it is called within a tokio runtime: the cases get one of their own.
+            #[must_use]
+            pub fn report(self) -> Vec<crate::CaseReport> {
+                self.into_suite().report()
+            }
+        }
+    };
+}
+pub(crate) use common_methods;
+
 /// How one case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseReport {

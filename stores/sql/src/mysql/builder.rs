@@ -12,7 +12,7 @@ use super::schema::{Statements, migrate};
 use super::{Inner, MysqlStore};
 use crate::error::store_error;
 use crate::name::Name;
-use crate::server::{Server, pool};
+use crate::server::{Limit, Server, pool};
 
 /// Options of a [`MysqlStore`]; made by [`MysqlStore::builder`].
 ///
@@ -120,10 +120,11 @@ impl MysqlBuilder {
     }
 
     async fn finish(self, table: Name, pool: MySqlPool) -> Result<MysqlStore, StoreError> {
-        let limits = migrate(&pool, &table).await?;
+        let server = Server::new(pool, self.patience);
+        let limits = migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table).await?;
         Ok(MysqlStore(Arc::new(Inner {
             sql: Statements::new(&table),
-            server: Server::new(pool, self.patience),
+            server,
             limits,
             purged_up_to: Mutex::default(),
         })))

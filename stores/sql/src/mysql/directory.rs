@@ -11,7 +11,9 @@ use time::OffsetDateTime;
 
 use super::MysqlStore;
 use super::store::{bytes, decode};
+use crate::error::is_no_record;
 use crate::moment::seconds;
+use crate::readable::Readable;
 use crate::server::verb;
 
 /// Rows that one step of a purge looks at.
@@ -76,11 +78,10 @@ impl Directory for MysqlStore {
                     .bind(limit)
                     .fetch_all(&mut *connection)
                     .await?;
-                let Readable { found, last } = readable(&rows)?;
-                match last {
-                    // An empty page says that there is nothing more; this one is only unreadable.
-                    Some(last) if found.is_empty() => last.as_str().clone_into(&mut after),
-                    Some(_) | None => return Ok(found),
+                let page = readable(&rows)?;
+                match page.unreadable_up_to() {
+                    Some(last) => last.as_str().clone_into(&mut after),
+                    None => return Ok(page.found),
                 }
             }
         })
@@ -167,27 +168,6 @@ impl MysqlStore {
     }
 }
 
-/// What of an answer can be read.
-struct Readable {
-    found: Vec<(StoreKey, Stored)>,
-    /// The key of the last row, readable or not.
-    last: Option<StoreKey>,
-}
-
-/// A record that cannot be read must not hide the others.
 fn readable(rows: &[MySqlRow]) -> Result<Readable, Error> {
-    let mut last = None;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let key = StoreKey::from_stored(row.try_get::<String, _>(3)?);
-        match decode(row) {
-            Ok(stored) => found.push((key.clone(), stored)),
-            Err(Error::ColumnDecode { .. } | Error::Decode(_)) => {
-                tracing::warn!(handle = %key.handle(), "a session record cannot be read and is left out");
-            }
-            Err(error) => return Err(error),
-        }
-        last = Some(key);
-    }
-    Ok(Readable { found, last })
+    Readable::of(rows, |row| row.try_get(3), decode, is_no_record)
 }

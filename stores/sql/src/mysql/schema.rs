@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use session_core::store::StoreError;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, MySqlPool, Row as _, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, SqlStr};
 
 use crate::error::{mysql_number, store_error};
 use crate::name::Name;
@@ -115,11 +115,10 @@ pub(super) struct Limits {
 ///
 /// Looks first, so that an account without the right to make tables can use one that somebody else has made. Of
 /// two servers that start at once, one is told that what it makes is there already; then it looks again.
-pub(super) async fn migrate(pool: &MySqlPool, table: &Name) -> Result<Limits, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
+pub(super) async fn migrate(connection: &mut MySqlConnection, table: &Name) -> Result<Limits, StoreError> {
     let name = table.as_str();
     for _ in 0..4 {
-        let shape = Shape::look(&mut connection, table).await?;
+        let shape = Shape::look(&mut *connection, table).await?;
         let statement = match (shape.limits, shape.owner, shape.index) {
             (Some(limits), true, true) => return Ok(limits),
             (Some(_), true, false) => {

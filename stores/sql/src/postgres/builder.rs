@@ -13,7 +13,7 @@ use super::schema::{Statements, Table, migrate};
 use super::{Inner, PostgresStore};
 use crate::error::store_error;
 use crate::name::Name;
-use crate::server::{Server, pool};
+use crate::server::{Limit, Server, pool};
 
 /// Options of a [`PostgresStore`]; made by [`PostgresStore::builder`].
 ///
@@ -129,10 +129,11 @@ impl PostgresBuilder {
     }
 
     async fn finish(self, table: Table, pool: PgPool) -> Result<PostgresStore, StoreError> {
-        migrate(&pool, &table).await?;
+        let server = Server::new(pool, self.patience);
+        migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table).await?;
         Ok(PostgresStore(Arc::new(Inner {
             sql: Statements::new(&table),
-            server: Server::new(pool, self.patience),
+            server,
             purged_up_to: AtomicI64::new(0),
         })))
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use session_core::store::StoreError;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, Row as _, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _, SqlStr};
 
 use crate::error::store_error;
 use crate::name::Name;
@@ -143,9 +143,8 @@ fn sql(text: impl Display) -> SqlStr {
 /// Looks first, so that an account without the right to make tables can use one that somebody else has made, and
 /// servers that start together do not stand in each other's way. What is to be done is done in one transaction
 /// under an advisory lock: of two servers that start at once, one does it and the other finds it done.
-pub(super) async fn migrate(pool: &PgPool, table: &Table) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    if Shape::look(&mut connection, table).await?.is_complete()? {
+pub(super) async fn migrate(connection: &mut PgConnection, table: &Table) -> Result<(), StoreError> {
+    if Shape::look(&mut *connection, table).await?.is_complete()? {
         return Ok(());
     }
     let mut tx = connection.begin().await.map_err(store_error)?;

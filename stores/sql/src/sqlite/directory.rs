@@ -13,6 +13,7 @@ use super::SqliteStore;
 use super::store::decode;
 use crate::error::store_error;
 use crate::moment::millis;
+use crate::readable::Readable;
 
 /// Rows that one step of a purge looks at. Some milliseconds' work, all of which may hold the write lock.
 const STRETCH: i64 = 4096;
@@ -76,11 +77,10 @@ impl Directory for SqliteStore {
                     .fetch_all(self.reader())
                     .await
                     .map_err(store_error)?;
-                let Readable { found, last } = readable(&rows)?;
-                match last {
-                    // An empty page says that there is nothing more; this one is only unreadable.
-                    Some(last) if found.is_empty() => last.as_str().clone_into(&mut after),
-                    Some(_) | None => return Ok(found),
+                let page = readable(&rows)?;
+                match page.unreadable_up_to() {
+                    Some(last) => last.as_str().clone_into(&mut after),
+                    None => return Ok(page.found),
                 }
             }
         })
@@ -142,27 +142,7 @@ impl Directory for SqliteStore {
     }
 }
 
-/// What of an answer can be read.
-struct Readable {
-    found: Vec<(StoreKey, Stored)>,
-    /// The key of the last row, readable or not.
-    last: Option<StoreKey>,
-}
-
-/// A record that cannot be read must not hide the others.
 fn readable(rows: &[SqliteRow]) -> Result<Readable, StoreError> {
-    let mut last = None;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let key = StoreKey::from_stored(row.try_get::<String, _>(4).map_err(store_error)?);
-        match decode(row) {
-            Ok(stored) => found.push((key.clone(), stored)),
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                tracing::warn!(handle = %key.handle(), "a session record cannot be read and is left out");
-            }
-            Err(error) => return Err(error),
-        }
-        last = Some(key);
-    }
-    Ok(Readable { found, last })
+    let key = |row: &SqliteRow| row.try_get(4).map_err(store_error);
+    Readable::of(rows, key, decode, |error| error.kind() == StoreErrorKind::Corrupt)
 }

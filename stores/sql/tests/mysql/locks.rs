@@ -165,3 +165,23 @@ pub(crate) async fn a_server_that_does_not_answer_keeps_nobody_waiting_and_is_fo
     })
     .await;
 }
+
+pub(crate) async fn a_server_that_goes_silent_between_two_verbs_takes_no_place_in_the_pool_with_it() {
+    on_a_database(async |place| {
+        let options = place.options();
+        let hole = Hole::before(format!("{}:{}", options.get_host(), options.get_port())).await;
+        let builder = MysqlStore::builder().patience(Duration::from_millis(300)).connections(1);
+        let store = builder.connect_with(options.host("127.0.0.1").port(hole.port)).await.unwrap();
+        place.create(&store, "a").await;
+        // The answer still comes; what the pool then asks, to see whether the connection is good for another verb, is lost.
+        hole.close_behind("originalMaxAge");
+        assert!(place.has(&store, "a").await);
+        assert!(store.load(&key("a"), None, place.now).await.is_err());
+        hole.open();
+        let start = Instant::now();
+        while store.load(&key("a"), None, place.now).await.is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it was not found again");
+        }
+    })
+    .await;
+}

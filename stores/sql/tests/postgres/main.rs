@@ -32,7 +32,8 @@ fn main() {
             a_locked_row_is_answered_in_time_and_nothing_is_written_late,
             a_verb_that_is_dropped_while_it_waits_leaves_its_connection_usable,
             a_revoke_follows_a_session_that_is_moving,
-            a_server_that_does_not_answer_keeps_nobody_waiting_and_is_found_again;
+            a_server_that_does_not_answer_keeps_nobody_waiting_and_is_found_again,
+            a_server_that_goes_silent_between_two_verbs_takes_no_place_in_the_pool_with_it;
         node:
             what_node_wrote_is_read_as_it_is,
             what_this_store_writes_node_finds_until_it_expires,
