@@ -40,6 +40,7 @@ const CASES: &[FaultCase] = cases![
     while_the_server_refuses_every_verb_is_unavailable,
     while_the_server_is_silent_every_verb_is_unavailable_in_time,
     many_verbs_at_once_all_end_in_an_outage_and_the_store_recovers,
+    a_server_that_falls_silent_between_two_verbs_costs_no_connection,
     an_answer_cut_in_the_middle_is_an_error_and_never_an_empty_session,
     a_lost_acknowledgement_leaves_the_old_or_the_new_state_and_no_wrong_answer,
     an_answer_that_comes_late_is_not_taken_for_anothers,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use session_core::store::StoreErrorKind;
 use tokio::time::timeout;
 
 use super::proxy::Weather;
@@ -63,6 +64,40 @@ pub(super) async fn many_verbs_at_once_all_end_in_an_outage_and_the_store_recove
         it.recovers("an outage under load").await?;
     }
     Ok(())
+}
+
+pub(super) async fn a_server_that_falls_silent_between_two_verbs_costs_no_connection(
+    mut it: Trouble,
+) -> Outcome {
+    let (key, _) = it.truth.created(1).await?;
+    for weather in [Weather::Fair, Weather::SilentBehindAnswers] {
+        it.turn(weather).await?;
+        // More than a store has connections: in fair weather to make them, and then to use them all.
+        let loads = (0..48).map(|_| {
+            let (it, key, patience) = (it.it.clone(), key.clone(), 2 * it.patience);
+            async move {
+                match timeout(patience, it.store.load(&key, None, it.now)).await {
+                    Ok(Ok(Some(_))) => Ok(()),
+                    Ok(Ok(None)) => Err(Failure::new("a live session was answered None")),
+                    Ok(Err(error))
+                        if weather != Weather::Fair && error.kind() == StoreErrorKind::Unavailable =>
+                    {
+                        Ok(())
+                    }
+                    Ok(Err(error)) => {
+                        Err(Failure::new(format!("load failed as {:?}: {error}", error.kind())))
+                    }
+                    Err(_) => {
+                        Err(Failure::new(format!("one of many loads had not ended after {patience:?}")))
+                    }
+                }
+            }
+        });
+        together(loads).await?;
+        // What a store does with a connection after its verb has the time to end, or to be lost.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    it.recovers("a silence between two verbs").await
 }
 
 pub(super) async fn an_answer_cut_in_the_middle_is_an_error_and_never_an_empty_session(

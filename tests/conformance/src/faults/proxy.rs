@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,8 @@ pub(crate) enum Weather {
     Refused,
     /// What is sent vanishes, on old and on new connections, and nobody says so.
     Silent,
+    /// One more piece of an answer comes through on each connection; then all that is sent there vanishes, for good.
+    SilentBehindAnswers,
     /// Each piece of an answer comes this much later.
     Slow(Duration),
     /// Of the answers from now on, only as many bytes come through as [`Proxy::cut_after_bytes`] said; then all is cut.
@@ -118,36 +120,44 @@ async fn connection(client: TcpStream, way: Arc<Way>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut weather = way.weather.subscribe();
+    let answered = AtomicBool::new(false);
     tokio::select! {
-        () = requests(from_client, to_server, &way) => {}
-        () = answers(from_server, to_client, &way) => {}
+        () = requests(from_client, to_server, &way, &answered) => {}
+        () = answers(from_server, to_client, &way, &answered) => {}
         _ = weather.wait_for(|weather| *weather == Weather::Refused) => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &Way) {
+/// `answered`: the last answer that comes through here has come.
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &Way, answered: &AtomicBool) {
     let mut bytes = vec![0; 1 << 16];
     let mut lost = false;
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         // Once something is lost, the rest would make no sense to the server.
-        lost |= *way.weather.borrow() == Weather::Silent;
+        lost |= *way.weather.borrow() == Weather::Silent || answered.load(Ordering::SeqCst);
         if !lost && to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &Way) {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &Way, answered: &AtomicBool) {
     let mut bytes = vec![0; 1 << 16];
     let mut lost = false;
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let weather = *way.weather.borrow();
+        lost |= answered.load(Ordering::SeqCst);
         let passed = match weather {
             Weather::Fair => count,
             Weather::Refused => return,
             Weather::Silent => {
                 lost = true;
                 0
+            }
+            Weather::SilentBehindAnswers => {
+                // Before whoever asked can ask again.
+                answered.store(true, Ordering::SeqCst);
+                count
             }
             Weather::Slow(delay) => {
                 tokio::time::sleep(delay).await;

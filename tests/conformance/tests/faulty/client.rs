@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::StoreKey;
@@ -12,7 +13,7 @@ use session_core::store::{
 use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use crate::server::{Reply, Request, Row};
@@ -32,7 +33,11 @@ pub(crate) enum Flaw {
     SaysDoneBeforeTheAnswer,
     MovesInTwoSteps,
     OneVerbAtATime,
+    AsksWithoutEndWhetherItsConnectionIsGood,
 }
+
+/// How many connections a pool has.
+const PLACES: usize = 2;
 
 /// How long it waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -43,12 +48,22 @@ pub(crate) struct Client {
     /// The one connection of those that keep one. All others make one for each verb.
     kept: Mutex<Option<BufReader<TcpStream>>>,
     turn: Mutex<()>,
+    /// The connections of those that have a pool.
+    pool: Arc<Mutex<Vec<BufReader<TcpStream>>>>,
+    places: Arc<Semaphore>,
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, flaw: Flaw) -> Result<Self, StoreError> {
         let stream = TcpStream::connect(address).await.map_err(|_| lost())?;
-        Ok(Self { address, flaw, kept: Mutex::new(Some(BufReader::new(stream))), turn: Mutex::new(()) })
+        Ok(Self {
+            address,
+            flaw,
+            kept: Mutex::new(Some(BufReader::new(stream))),
+            turn: Mutex::default(),
+            pool: Arc::default(),
+            places: Arc::new(Semaphore::new(PLACES)),
+        })
     }
 
     async fn ask(&self, key: &StoreKey, request: Request) -> Result<Reply, StoreError> {
@@ -107,6 +122,28 @@ impl Client {
                     *kept = None;
                 }
                 done?;
+            }
+            Flaw::AsksWithoutEndWhetherItsConnectionIsGood => {
+                let place = Arc::clone(&self.places).acquire_owned().await.unwrap();
+                let pooled = self.pool.lock().await.pop();
+                let mut stream = match pooled {
+                    Some(stream) => stream,
+                    None => BufReader::new(TcpStream::connect(self.address).await?),
+                };
+                stream.write_all(line.as_bytes()).await?;
+                if stream.read_line(&mut reply).await? > 0 {
+                    let pool = Arc::clone(&self.pool);
+                    tokio::spawn(async move {
+                        let ping = request_line(&Request::Get(String::new()));
+                        let mut pong = String::new();
+                        if stream.write_all(ping.as_bytes()).await.is_ok()
+                            && matches!(stream.read_line(&mut pong).await, Ok(1..))
+                        {
+                            pool.lock().await.push(stream);
+                        }
+                        drop(place);
+                    });
+                }
             }
             Flaw::SaysDoneBeforeTheAnswer if !line.starts_with(r#"{"Get""#) => {
                 if let Ok(mut stream) = TcpStream::connect(self.address).await {

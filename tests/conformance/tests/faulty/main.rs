@@ -14,6 +14,7 @@ use client::{Client, Flaw};
 const REFUSED: &str = "while_the_server_refuses_every_verb_is_unavailable";
 const SILENT: &str = "while_the_server_is_silent_every_verb_is_unavailable_in_time";
 const MANY: &str = "many_verbs_at_once_all_end_in_an_outage_and_the_store_recovers";
+const BETWEEN: &str = "a_server_that_falls_silent_between_two_verbs_costs_no_connection";
 const CUT: &str = "an_answer_cut_in_the_middle_is_an_error_and_never_an_empty_session";
 const LOST: &str = "a_lost_acknowledgement_leaves_the_old_or_the_new_state_and_no_wrong_answer";
 const LATE: &str = "an_answer_that_comes_late_is_not_taken_for_anothers";
@@ -29,9 +30,10 @@ const CAUGHT: &[(Flaw, &[&str])] = &[
     (Flaw::ShowsTheKey, &[SHOWN]),
     (Flaw::ACutAnswerIsACorruptRecord, &[CUT]),
     (Flaw::TakesSlowForDead, &[SLOW]),
-    (Flaw::SaysDoneBeforeTheAnswer, &[REFUSED, SILENT, LOST]),
+    (Flaw::SaysDoneBeforeTheAnswer, &[REFUSED, SILENT]),
     (Flaw::MovesInTwoSteps, &[LOST]),
     (Flaw::OneVerbAtATime, &[MANY]),
+    (Flaw::AsksWithoutEndWhetherItsConnectionIsGood, &[BETWEEN]),
 ];
 
 fn suite(flaw: Flaw) -> FaultSuite {
