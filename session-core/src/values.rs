@@ -26,6 +26,12 @@ impl Values {
     }
 
     pub(crate) fn has_duplicates(&self) -> bool {
+        // Few keys are compared sooner than hashed; many must not cost their square.
+        if self.0.len() <= 16 {
+            let is_twice =
+                |(at, (key, _)): (usize, &(Box<str>, _))| self.0[..at].iter().any(|(k, _)| k == key);
+            return self.0.iter().enumerate().any(is_twice);
+        }
         let mut seen = HashSet::with_capacity(self.0.len());
         !self.0.iter().all(|(key, _)| seen.insert(key))
     }
