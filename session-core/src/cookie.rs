@@ -262,7 +262,10 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// What JavaScript's `encodeURIComponent` makes of a text.
 pub(crate) fn encode_component(text: &str) -> String {
-    utf8_percent_encode(text, COMPONENT).to_string()
+    // A signed value has few escapes; `to_string` would go through the formatting machinery for each piece.
+    let mut encoded = String::with_capacity(text.len() + 16);
+    encoded.extend(utf8_percent_encode(text, COMPONENT));
+    encoded
 }
 
 /// A cookie name: an RFC 9110 token.

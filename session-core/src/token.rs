@@ -50,7 +50,7 @@ impl Tokens {
     pub(crate) fn seal(&self, id: &SessionId) -> String {
         let signature = self.keys.first().and_then(|key| signature(key, id.expose()));
         let signature = signature.as_ref().and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-        encode_component(&format!("s:{}.{signature}", id.expose()))
+        encode_component(&["s:", id.expose(), ".", signature].concat())
     }
 
     /// The id in a cookie value as it came over the wire, if one of the keys signed it.
