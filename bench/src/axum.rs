@@ -1,6 +1,7 @@
-//! axum, called as a tower service.
+//! axum, called as a tower service, or behind hyper.
 
 mod axum_session;
+mod served;
 mod tower_sessions;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use crate::count::{Counting, Trips};
 use crate::data;
 use crate::measure::{self, Found, Plan};
 use crate::site::{self, Answer, Reading, Site};
+use served::Served;
 
 pub(crate) use axum_session::measured as axum_session;
 pub(crate) use tower_sessions::measured as tower_sessions;
@@ -55,33 +57,55 @@ impl Site for Axum {
     }
 }
 
+/// How a router is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// As a service.
+    Called,
+    /// By HTTP/1 through hyper.
+    Served,
+}
+
+/// Measures a router, and its like on a store that counts.
+async fn all(plan: &Plan, way: Way, plain: Router, counted: Option<(Router, Trips)>) -> Vec<Found> {
+    match way {
+        Way::Called => {
+            measure::all(plan, Axum(plain), counted.map(|(router, trips)| (Axum(router), trips))).await
+        }
+        Way::Served => {
+            let counted = counted.map(|(router, trips)| (Served::new(router), trips));
+            measure::all(plan, Served::new(plain), counted).await
+        }
+    }
+}
+
 async fn plain() -> &'static str {
     data::HELLO
 }
 
-pub(crate) async fn alone(plan: &Plan) -> Result<Vec<Found>, String> {
+pub(crate) async fn alone(plan: &Plan, way: Way) -> Result<Vec<Found>, String> {
     let router = Router::new()
         .route("/plain", get(plain))
         .route("/read", get(|| async { data::NAME.to_owned() }))
         .route("/write", get(|| async { 1_u32.to_string() }))
         .route("/login", get(|| async { data::WELCOME }));
-    Ok(measure::all(plan, Axum(router), None::<(Axum, Trips)>).await)
+    Ok(all(plan, way, router, None).await)
 }
 
-pub(crate) async fn ours(plan: &Plan) -> Result<Vec<Found>, String> {
+pub(crate) async fn ours(plan: &Plan, way: Way) -> Result<Vec<Found>, String> {
     let trips = Trips::default();
-    let counted = our_site(Counting::new(MemoryStore::new(), &trips))?;
-    Ok(measure::all(plan, our_site(MemoryStore::new())?, Some((counted, trips))).await)
+    let counted = router(Counting::new(MemoryStore::new(), &trips))?;
+    Ok(all(plan, way, router(MemoryStore::new())?, Some((counted, trips))).await)
 }
 
-fn our_site(store: impl Store) -> Result<Axum, String> {
+fn router(store: impl Store) -> Result<Router, String> {
     let policy = Policy::builder(Keyring::new(data::SECRET)).build().map_err(|error| error.to_string())?;
     let router = Router::new()
         .route("/plain", get(plain))
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/login", get(login));
-    Ok(Axum(router.layer(SessionLayer::new(Sessions::new(policy, store)))))
+    Ok(router.layer(SessionLayer::new(Sessions::new(policy, store))))
 }
 
 async fn read(session: Session) -> Result<String, SessionError> {

@@ -1,5 +1,6 @@
 //! What is measured: each framework alone, with our sessions, and with others'.
 
+use crate::axum::Way;
 use crate::measure::{Found, Plan};
 use crate::scenario::Scenario;
 use crate::{actix, axum, poem, rocket};
@@ -11,6 +12,9 @@ pub(crate) enum Subject {
     AxumOurs,
     AxumTowerSessions,
     AxumAxumSession,
+    Served,
+    ServedOurs,
+    ServedTowerSessions,
     Actix,
     ActixOurs,
     ActixActixSession,
@@ -28,6 +32,9 @@ impl Subject {
         Self::AxumOurs,
         Self::AxumTowerSessions,
         Self::AxumAxumSession,
+        Self::Served,
+        Self::ServedOurs,
+        Self::ServedTowerSessions,
         Self::Actix,
         Self::ActixOurs,
         Self::ActixActixSession,
@@ -45,6 +52,9 @@ impl Subject {
             Self::AxumOurs => "axum/session-axum",
             Self::AxumTowerSessions => "axum/tower-sessions",
             Self::AxumAxumSession => "axum/axum_session",
+            Self::Served => "axum+hyper/alone",
+            Self::ServedOurs => "axum+hyper/session-axum",
+            Self::ServedTowerSessions => "axum+hyper/tower-sessions",
             Self::Actix => "actix-web/alone",
             Self::ActixOurs => "actix-web/session-actix",
             Self::ActixActixSession => "actix-web/actix-session",
@@ -58,10 +68,12 @@ impl Subject {
 
     pub(crate) fn has_sessions(self) -> bool {
         match self {
-            Self::Axum | Self::Actix | Self::Poem | Self::Rocket => false,
+            Self::Axum | Self::Served | Self::Actix | Self::Poem | Self::Rocket => false,
             Self::AxumOurs
             | Self::AxumTowerSessions
             | Self::AxumAxumSession
+            | Self::ServedOurs
+            | Self::ServedTowerSessions
             | Self::ActixOurs
             | Self::ActixActixSession
             | Self::PoemOurs
@@ -73,13 +85,15 @@ impl Subject {
     /// Whether the answer to such a request carries a cookie, with what each library does when nothing is configured.
     pub(crate) fn sets_cookie(self, scenario: Scenario) -> bool {
         match self {
-            Self::Axum | Self::Actix | Self::Poem | Self::Rocket => false,
+            Self::Axum | Self::Served | Self::Actix | Self::Poem | Self::Rocket => false,
             // It begins a session for everybody, and sends its cookie each time.
             Self::AxumAxumSession => true,
             // Its cookies have the date of the login.
             Self::PoemServerSession => scenario == Scenario::Login,
             Self::AxumOurs
             | Self::AxumTowerSessions
+            | Self::ServedOurs
+            | Self::ServedTowerSessions
             | Self::ActixOurs
             | Self::ActixActixSession
             | Self::PoemOurs
@@ -90,10 +104,13 @@ impl Subject {
     /// Does what the plan says, on the runtime that the framework is at home on.
     pub(crate) fn run(self, plan: &Plan) -> Result<Vec<Found>, String> {
         match self {
-            Self::Axum => on_tokio(axum::alone(plan)),
-            Self::AxumOurs => on_tokio(axum::ours(plan)),
-            Self::AxumTowerSessions => on_tokio(axum::tower_sessions(plan)),
-            Self::AxumAxumSession => on_tokio(axum::axum_session(plan)),
+            Self::Axum => on_tokio(axum::alone(plan, Way::Called)),
+            Self::AxumOurs => on_tokio(axum::ours(plan, Way::Called)),
+            Self::AxumTowerSessions => on_tokio(axum::tower_sessions(plan, Way::Called)),
+            Self::AxumAxumSession => on_tokio(axum::axum_session(plan, Way::Called)),
+            Self::Served => on_tokio(axum::alone(plan, Way::Served)),
+            Self::ServedOurs => on_tokio(axum::ours(plan, Way::Served)),
+            Self::ServedTowerSessions => on_tokio(axum::tower_sessions(plan, Way::Served)),
             Self::Actix => on_actix(actix::alone(plan)),
             Self::ActixOurs => on_actix(actix::ours(plan)),
             Self::ActixActixSession => on_actix(actix::actix_session(plan)),

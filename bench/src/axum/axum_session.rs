@@ -5,14 +5,13 @@ use axum::Router;
 use axum::routing::get;
 use axum_session::{Key, SessionConfig, SessionLayer, SessionNullPool, SessionStore};
 
-use super::{Axum, plain};
-use crate::count::Trips;
+use super::{Way, all, plain};
 use crate::data;
-use crate::measure::{self, Found, Plan};
+use crate::measure::{Found, Plan};
 
 type Session = axum_session::Session<SessionNullPool>;
 
-pub(crate) async fn measured(plan: &Plan) -> Result<Vec<Found>, String> {
+pub(crate) async fn measured(plan: &Plan, way: Way) -> Result<Vec<Found>, String> {
     let config = SessionConfig::default().with_key(Key::derive_from(data::SECRET.as_bytes()));
     let store = SessionStore::<SessionNullPool>::new(None, config).await;
     let store = store.map_err(|error| format!("axum_session does not start: {error}"))?;
@@ -21,8 +20,7 @@ pub(crate) async fn measured(plan: &Plan) -> Result<Vec<Found>, String> {
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/login", get(login));
-    let site = Axum(router.layer(SessionLayer::new(store)));
-    Ok(measure::all(plan, site, None::<(Axum, Trips)>).await)
+    Ok(all(plan, way, router.layer(SessionLayer::new(store)), None).await)
 }
 
 async fn read(session: Session) -> String {

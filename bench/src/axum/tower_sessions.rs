@@ -9,25 +9,25 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::Result;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, SessionStore};
 
-use super::{Axum, plain};
+use super::{Way, all, plain};
 use crate::count::{Counting, Trips};
 use crate::data;
-use crate::measure::{self, Found, Plan};
+use crate::measure::{Found, Plan};
 
-pub(crate) async fn measured(plan: &Plan) -> std::result::Result<Vec<Found>, String> {
+pub(crate) async fn measured(plan: &Plan, way: Way) -> std::result::Result<Vec<Found>, String> {
     let trips = Trips::default();
-    let counted = site(Counting::new(MemoryStore::default(), &trips));
-    Ok(measure::all(plan, site(MemoryStore::default()), Some((counted, trips))).await)
+    let counted = router(Counting::new(MemoryStore::default(), &trips));
+    Ok(all(plan, way, router(MemoryStore::default()), Some((counted, trips))).await)
 }
 
-fn site(store: impl SessionStore + Clone) -> Axum {
+fn router(store: impl SessionStore + Clone) -> Router {
     let layer = SessionManagerLayer::new(store).with_signed(Key::derive_from(data::SECRET.as_bytes()));
     let router = Router::new()
         .route("/plain", get(plain))
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/login", get(login));
-    Axum(router.layer(layer))
+    router.layer(layer)
 }
 
 type Answer<T> = std::result::Result<T, StatusCode>;
