@@ -1,4 +1,4 @@
-//! What a session holds: five values, 250 bytes as JSON. Every subject puts in the same.
+//! What a session holds: six values, 256 bytes as JSON. Every subject puts in the same.
 
 pub(crate) const HELLO: &str = "hello";
 pub(crate) const WELCOME: &str = "welcome";

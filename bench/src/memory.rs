@@ -12,10 +12,14 @@ use tower_sessions::SessionStore as _;
 /// The stores that can be weighed.
 pub(crate) const STORES: &[&str] = &["session-store-memory", "tower-sessions"];
 
-/// A session of 251 bytes as it is kept here, with a number of eight digits in it, so that no two are the same.
+/// What a session is as text, as it is kept here.
+const PAYLOAD: usize = 251;
+
+/// A session of [`PAYLOAD`] bytes, with a number of eight digits in it, so that no two are the same.
 fn payload(n: u64) -> String {
     let cookie = r#"{"originalMaxAge":86400000,"httpOnly":true,"path":"/","sameSite":"lax"}"#;
-    let note = "Please leave the parcel with the neighbours on the second floor.";
+    let note =
+        "Please leave the parcel with the neighbours on the second floor. They are in until six o'clock";
     let count = 10_000_000 + n;
     format!(
         r#"{{"cookie":{cookie},"name":"Ada Lovelace","email":"ada@example.org","count":{count},"note":"{note}"}}"#
@@ -27,6 +31,13 @@ pub(crate) fn weigh(store: &str, sessions: u64) -> Result<f64, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| format!("tokio does not start: {error}"))?;
     let end = OffsetDateTime::now_utc() + Duration::from_secs(86_400);
+    // The number is the point of it all, so that nobody can change the text and keep the number.
+    for n in [0, sessions.saturating_sub(1)] {
+        let length = payload(n).len();
+        if length != PAYLOAD {
+            return Err(format!("a session has {length} bytes and must have {PAYLOAD}; mend `payload`"));
+        }
+    }
     let (before, after) = runtime.block_on(async {
         match store {
             "session-store-memory" => ours(sessions, end).await,

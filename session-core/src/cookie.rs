@@ -343,8 +343,11 @@ mod tests {
     #[test]
     fn components_decode_as_in_javascript_or_stay_as_they_are() {
         assert_eq!(decode_component("s%3Aa%2Bb+c"), "s:a+b+c");
-        for raw in ["%", "%4", "%zz", "s%3A%", "%ff", "%E0%A4%A"] {
+        for raw in ["", "%", "%4", "%zz", "%é", "%a€", "%+4", "s%3A%", "%ff", "%E0%A4%A"] {
             assert_eq!(decode_component(raw), raw);
+        }
+        for text in ["%", "é%%€", "s:a+b", "a b\u{0}"] {
+            assert_eq!(decode_component(&encode_component(text)), text);
         }
         assert_eq!(encode_component("s:é /+-_.!~*'()"), "s%3A%C3%A9%20%2F%2B-_.!~*'()");
     }

@@ -160,6 +160,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_that_is_there_twice_is_found_among_few_and_among_many() {
+        for count in [2, 16, 17, 40] {
+            let mut values = Values::default();
+            let value = || RawValue::from_string("1".to_owned()).unwrap();
+            (0..count).for_each(|n| values.push(n.to_string().into(), value()));
+            assert!(!values.has_duplicates(), "{count} keys");
+            values.push("0".into(), value());
+            assert!(values.has_duplicates(), "{count} keys and one again");
+        }
+    }
+
+    #[test]
     fn array_indices_are_those_of_ecmascript() {
         for (key, index) in [("0", Some(0)), ("10", Some(10)), ("4294967294", Some(4_294_967_294))] {
             assert_eq!(array_index(key), index);

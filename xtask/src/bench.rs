@@ -24,16 +24,17 @@ Usage: cargo xtask bench [--quick] [--json FILE]
   --quick      three short rounds, and no instructions
   --json FILE  write every number there, too
 
-The frameworks are called in this process, without a socket, and sessions are kept in memory. Five kinds of request:
+The frameworks are called in this process, without a socket, and sessions are kept in memory; axum+hyper is axum behind its
+HTTP server, over a connection within the process. Five kinds of request:
 
   no cookie  a page that does not use the session, for somebody who has none
   unused     the same page for somebody who has a session
-  read       one value of a session of 250 bytes is read
+  read       one value of a session of 256 bytes is read
   write      one value of it is changed
   login      the session gets a new id, its owner and its data
 
-Of each are told the processor time (the median of seven rounds), the instructions (where valgrind is installed; they are
-the same each time), the heap allocations, and how often the store was asked. `x 1.50` is one and a half times what the
+Of each are told the processor time (the median of seven rounds), the instructions (where valgrind is installed;
+they differ by a few in a hundred from run to run, since ids and hash tables are random), the heap allocations, and how often the store was asked. `x 1.50` is one and a half times what the
 framework takes alone. Last, the bytes that a session takes in memory.
 
 Each answer is checked before and after it is measured. Nothing here fails because it is slow.
