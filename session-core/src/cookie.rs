@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 
 use crate::clock::{later, to_http};
@@ -206,8 +206,9 @@ pub(crate) fn candidates<'a>(
         .into_iter()
         .filter(|header| contains(header, name.as_bytes()))
         .flat_map(move |header| {
-            // A cookie of somebody else's may hold any bytes; ours is ASCII, and survives.
-            let text = String::from_utf8_lossy(header);
+            // A cookie of somebody else's may hold any bytes; ours is ASCII, and survives. Most headers are ASCII as a
+            // whole, which is seen a word at a time; the lossy way goes byte by byte.
+            let text = str::from_utf8(header).map_or_else(|_| String::from_utf8_lossy(header), Cow::Borrowed);
             let mut found = Vec::new();
             for pair in cookie::Cookie::split_parse(&*text).flatten() {
                 if pair.name() == name {
@@ -229,28 +230,42 @@ fn contains(header: &[u8], name: &[u8]) -> bool {
 
 /// What JavaScript's `decodeURIComponent` makes of a cookie value; the value itself if it cannot be decoded.
 pub(crate) fn decode_component(value: &str) -> Cow<'_, str> {
-    let mut bytes = value.bytes();
-    let sound = loop {
-        match bytes.next() {
-            None => break true,
-            Some(b'%') => {
-                let hex = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
-                if !hex(bytes.next()) || !hex(bytes.next()) {
-                    break false;
-                }
-            }
-            Some(_) => {}
-        }
-    };
-    if !sound {
-        return Cow::Borrowed(value);
+    let Some(escape) = value.find('%') else { return Cow::Borrowed(value) };
+    let (plain, mut rest) = value.split_at(escape);
+    let mut decoded = Vec::with_capacity(value.len());
+    decoded.extend_from_slice(plain.as_bytes());
+    // Each turn takes an escape and what stands between it and the next one.
+    while let Some(escaped) = rest.strip_prefix('%') {
+        let byte = match *escaped.as_bytes() {
+            [high, low, ..] => hex(high).zip(hex(low)),
+            [] | [_] => None,
+        };
+        let Some((high, low)) = byte else { return Cow::Borrowed(value) };
+        decoded.push(high << 4 | low);
+        // Two hexadecimal digits are two characters.
+        let after = &escaped[2..];
+        let (plain, next) = after.split_at(after.find('%').unwrap_or(after.len()));
+        decoded.extend_from_slice(plain.as_bytes());
+        rest = next;
     }
-    percent_decode_str(value).decode_utf8().unwrap_or(Cow::Borrowed(value))
+    String::from_utf8(decoded).map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// What JavaScript's `encodeURIComponent` makes of a text.
 pub(crate) fn encode_component(text: &str) -> String {
-    utf8_percent_encode(text, COMPONENT).to_string()
+    // A signed value has few escapes; `to_string` would go through the formatting machinery for each piece.
+    let mut encoded = String::with_capacity(text.len() + 16);
+    encoded.extend(utf8_percent_encode(text, COMPONENT));
+    encoded
 }
 
 /// A cookie name: an RFC 9110 token.
@@ -328,8 +343,11 @@ mod tests {
     #[test]
     fn components_decode_as_in_javascript_or_stay_as_they_are() {
         assert_eq!(decode_component("s%3Aa%2Bb+c"), "s:a+b+c");
-        for raw in ["%", "%4", "%zz", "s%3A%", "%ff", "%E0%A4%A"] {
+        for raw in ["", "%", "%4", "%zz", "%é", "%a€", "%+4", "s%3A%", "%ff", "%E0%A4%A"] {
             assert_eq!(decode_component(raw), raw);
+        }
+        for text in ["%", "é%%€", "s:a+b", "a b\u{0}"] {
+            assert_eq!(decode_component(&encode_component(text)), text);
         }
         assert_eq!(encode_component("s:é /+-_.!~*'()"), "s%3A%C3%A9%20%2F%2B-_.!~*'()");
     }

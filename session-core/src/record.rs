@@ -202,15 +202,10 @@ fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
 }
 
 fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
-    #[derive(Deserialize)]
-    struct Layout {
-        v: u32,
-    }
-    let Layout { v } = serde_json::from_str(value.get()).map_err(|_| RecordError::Malformed)?;
-    if v > LAYOUT {
+    let json: FactsJson<'_> = serde_json::from_str(value.get()).map_err(|_| unreadable_facts(value))?;
+    if json.v > LAYOUT {
         return Err(RecordError::Newer);
     }
-    let json: FactsJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::Malformed)?;
     let moved = match (json.moved, json.until) {
         (Some(to), Some(until)) => Some(Moved {
             to: StoreKey::from_stored(to.into_owned()),
@@ -225,6 +220,18 @@ fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
         own_life: json.life,
         moved,
     })
+}
+
+/// Why the facts could not be read: a newer layout may give its members other types.
+fn unreadable_facts(value: &RawValue) -> RecordError {
+    #[derive(Deserialize)]
+    struct Layout {
+        v: u32,
+    }
+    match serde_json::from_str(value.get()) {
+        Ok(Layout { v }) if v > LAYOUT => RecordError::Newer,
+        Ok(_) | Err(_) => RecordError::Malformed,
+    }
 }
 
 /// Where the session went, if this is the payload of a tombstone.

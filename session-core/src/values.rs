@@ -26,6 +26,12 @@ impl Values {
     }
 
     pub(crate) fn has_duplicates(&self) -> bool {
+        // Few keys are compared sooner than hashed; many must not cost their square.
+        if self.0.len() <= 16 {
+            let is_twice =
+                |(at, (key, _)): (usize, &(Box<str>, _))| self.0[..at].iter().any(|(k, _)| k == key);
+            return self.0.iter().enumerate().any(is_twice);
+        }
         let mut seen = HashSet::with_capacity(self.0.len());
         !self.0.iter().all(|(key, _)| seen.insert(key))
     }
@@ -152,6 +158,18 @@ impl Delta {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_is_there_twice_is_found_among_few_and_among_many() {
+        for count in [2, 16, 17, 40] {
+            let mut values = Values::default();
+            let value = || RawValue::from_string("1".to_owned()).unwrap();
+            (0..count).for_each(|n| values.push(n.to_string().into(), value()));
+            assert!(!values.has_duplicates(), "{count} keys");
+            values.push("0".into(), value());
+            assert!(values.has_duplicates(), "{count} keys and one again");
+        }
+    }
 
     #[test]
     fn array_indices_are_those_of_ecmascript() {

@@ -6,6 +6,7 @@
 mod output;
 
 mod args;
+mod bench;
 mod conformance;
 mod demo;
 mod fuzz;
@@ -57,6 +58,12 @@ const COMMANDS: &[Command] = &[
         about: "crash a store's server under load, and count what became of the sessions",
         help: outage::HELP,
         run: outage::run,
+    },
+    Command {
+        name: "bench",
+        about: "what a request costs, beside other session libraries, as tables",
+        help: bench::HELP,
+        run: bench::run,
     },
     Command { name: "demo", about: "run the login example", help: demo::HELP, run: demo::run },
     Command { name: "tidy", about: "check the rules of the house", help: tidy::HELP, run: tidy::run },

@@ -17,7 +17,8 @@ pub(crate) fn encode(
     facts: &Facts,
     values: &Values,
 ) -> String {
-    let mut json = String::with_capacity(96 + values.text_len());
+    // Room for the cookie and the facts as they usually are.
+    let mut json = String::with_capacity(256 + values.text_len());
     json.push('{');
     for (key, value) in values.array_indices() {
         push_member(&mut json, key, value.get());
@@ -74,19 +75,23 @@ fn push_cookie(json: &mut String, cookie: &RecordCookie, expires: Option<OffsetD
         let _ = write!(json, ",\"priority\":\"{}\"", priority.lower_case());
     }
     match expires {
-        Some(expires) => drop(write!(json, ",\"expires\":\"{}\"", to_iso(expires))),
+        Some(expires) => {
+            json.push_str(",\"expires\":\"");
+            json.push_str(&to_iso(expires));
+            json.push('"');
+        }
         None => json.push_str(",\"expires\":null"),
     }
     if *secure {
         json.push_str(",\"secure\":true");
     }
-    let _ = write!(json, ",\"httpOnly\":{http_only}");
+    json.push_str(if *http_only { ",\"httpOnly\":true" } else { ",\"httpOnly\":false" });
     if let Some(domain) = domain {
         json.push_str(",\"domain\":");
-        push_json(json, domain);
+        push_text(json, domain);
     }
     json.push_str(",\"path\":");
-    push_json(json, path);
+    push_text(json, path);
     if let Some(same_site) = same_site {
         let _ = write!(json, ",\"sameSite\":\"{}\"", same_site.lower_case());
     }
@@ -94,9 +99,20 @@ fn push_cookie(json: &mut String, cookie: &RecordCookie, expires: Option<OffsetD
 }
 
 fn push_member(json: &mut String, key: &str, value: &str) {
-    push_json(json, key);
+    push_text(json, key);
     json.push(':');
     json.push_str(value);
+}
+
+/// Appends a text as a JSON string. Almost none has anything to escape.
+fn push_text(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        push_json(json, text);
+        return;
+    }
+    json.push('"');
+    json.push_str(text);
+    json.push('"');
 }
 
 /// Appends `value` as JSON. Only for types that always become JSON: strings and the facts above.

@@ -28,9 +28,13 @@ impl Micros {
     }
 
     fn to_time(self) -> OffsetDateTime {
-        // Cannot fail for what `from_time` made of a time; a session that has ended is the safe answer.
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        // Cannot fail for what `from_time` made of a time; a session that has ended is the safe answer. In two parts,
+        // since dividing 128 bits takes longer than all else that a load does.
+        let (seconds, rest) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
+        let second = OffsetDateTime::from_unix_timestamp(seconds).ok();
+        let micros = u32::try_from(rest).ok();
+        let time = second.zip(micros).and_then(|(second, micros)| second.replace_microsecond(micros).ok());
+        time.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 

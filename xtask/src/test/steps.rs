@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::counts::{self, Counts};
 use super::{Step, Verdict, node};
-use crate::{demo, fuzz, process, servers, table, tidy, workspace};
+use crate::{bench, demo, fuzz, process, servers, table, tidy, workspace};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` is for longer.
 const FUZZ_SECONDS: u32 = 10;
@@ -24,6 +24,7 @@ pub(crate) const STEPS: &[Step] = &[
         run: || node::run("examples/node-and-rust", &node::tools_and_servers),
     },
     Step { name: "browser", quick: false, run: browser },
+    Step { name: "bench", quick: false, run: bench },
     Step { name: "fuzz", quick: false, run: fuzz },
 ];
 
@@ -31,7 +32,11 @@ fn fmt() -> Verdict {
     if let Err(missing) = component("fmt", "rustfmt") {
         return missing;
     }
-    plain(workspace::cargo().args(["fmt", "--all", "--check"]), "run `cargo fmt --all`")
+    let ours = plain(workspace::cargo().args(["fmt", "--all", "--check"]), "run `cargo fmt --all`");
+    let (Verdict::Passed(_), true) = (&ours, bench::exists()) else { return ours };
+    let mut command = workspace::cargo();
+    command.args(["fmt", "--check", "--manifest-path"]).arg(bench::manifest());
+    plain(&mut command, "run `cargo fmt --manifest-path bench/Cargo.toml`")
 }
 
 fn clippy() -> Verdict {
@@ -104,6 +109,19 @@ fn browser() -> Verdict {
         }
     }
     Verdict::Passed(sum)
+}
+
+/// Nothing is timed here. The measuring programs are a workspace of their own, so nobody else would notice if they no
+/// longer built, or measured an error page.
+fn bench() -> Verdict {
+    if !bench::exists() {
+        return Verdict::Nothing("there is no bench/Cargo.toml");
+    }
+    match bench::smoke() {
+        Ok((counts, wrong)) if wrong.is_empty() => Verdict::Passed(counts),
+        Ok((counts, wrong)) => Verdict::Failed(counts, wrong.join("; ")),
+        Err(why) => failed(why),
+    }
 }
 
 fn fuzz() -> Verdict {
