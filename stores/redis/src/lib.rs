@@ -93,7 +93,7 @@
 //!   wins. Who dies in between leaves the old session as it was, and a copy that nobody has the key of and that expires.
 //! * A **revocation** ends all that the index lists, follows what moves meanwhile, and looks again until nothing is on its
 //!   way. Sessions that log in meanwhile may or may not be ended; all others are. It may wait for an eighth of the
-//!   patience for a replace that has been broken off.
+//!   patience for a replace that has been broken off, and counts a session that takes longer to move under both its keys.
 //! * An index entry that is wrong stays until its session's time is over, and no longer than 30 days more.
 //!   [`clear`](Directory::clear) leaves the indexes to run out.
 //! * A redirection is followed, and a node that is silent holds up the verbs for its own slots only.
