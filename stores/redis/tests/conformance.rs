@@ -44,5 +44,9 @@ fn suite(shape: Shape) -> StoreSuite {
             Ok::<_, Broken>(store)
         }
     };
-    session_conformance::directory(make).named(name).server_clock()
+    let suite = session_conformance::directory(make).named(name).server_clock();
+    match shape {
+        Shape::Cluster => suite.moves_in_two_steps(),
+        Shape::Single | Shape::Sentinel => suite,
+    }
 }

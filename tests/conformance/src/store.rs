@@ -43,7 +43,15 @@ struct Terms {
     make: Box<Factory>,
     expiry_precision: Duration,
     clock: Clock,
+    moving: Moving,
     namespace: Namespace,
+}
+
+/// Under how many keys a session may be found that is just moving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moving {
+    OneStep,
+    TwoSteps,
 }
 
 /// Who knows the time.
@@ -164,6 +172,7 @@ impl StoreSuite {
             make,
             expiry_precision: Duration::from_millis(1),
             clock: Clock::Argument,
+            moving: Moving::OneStep,
             namespace: Namespace::Fresh,
         };
         Self { cases, terms, deadline: Duration::from_secs(120) }
@@ -183,6 +192,12 @@ impl StoreSuite {
     /// [precision](Self::expiry_precision). This machine's clock and the server's must agree to within that.
     pub fn server_clock(mut self) -> Self {
         self.terms.clock = Clock::Server;
+        self
+    }
+
+    /// The store moves a session in two steps, the new key first: a revocation that comes between may count it under both.
+    pub fn moves_in_two_steps(mut self) -> Self {
+        self.terms.moving = Moving::TwoSteps;
         self
     }
 

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::Barrier;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Clock, Made, Namespace, Terms};
+use super::{Clock, Made, Moving, Namespace, Terms};
 use crate::failure::{Failure, Outcome};
 
 /// The usual life of a session in these cases.
@@ -40,6 +40,7 @@ impl Subject {
             make: Box::new(|| Box::pin(async { Err("this store is made once".into()) })),
             expiry_precision,
             clock: Clock::Argument,
+            moving: Moving::OneStep,
             namespace: Namespace::Fresh,
         };
         Self::new(Made { store, directory: None }, Arc::new(terms))
@@ -180,6 +181,14 @@ impl Subject {
         let stored = stored.ok_or_else(|| Failure::new("load answered None for a live session"))?;
         self.same(&stored.record, record)?;
         Ok(stored)
+    }
+
+    /// The most keys under which a session may be found that is just moving.
+    pub(crate) fn most_keys_of_one(&self) -> u64 {
+        match self.terms.moving {
+            Moving::OneStep => 1,
+            Moving::TwoSteps => 2,
+        }
     }
 
     /// There must be nothing live under `key`.
