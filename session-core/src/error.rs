@@ -86,13 +86,17 @@ pub struct StoreError {
     what: Cow<'static, str>,
 }
 
-/// The three ways in which a store fails.
+/// The ways in which a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StoreErrorKind {
     /// The store cannot be reached or did not answer in time: trying again later may help.
     Unavailable,
-    /// The store answered and refused: full, read-only, no permission, a name it does not know.
+    /// The store answered and refused: no permission, a name it does not know.
     Refused,
+    /// The store can be read and takes no writes now (a replica, a full disk or memory, a lock that is held): nothing was
+    /// written. A request that only reads is still served, and its session's life is not extended.
+    ReadOnly,
     /// What the store holds cannot be read. The session is treated as absent and never overwritten.
     Corrupt,
 }
@@ -102,6 +106,7 @@ impl std::fmt::Display for StoreErrorKind {
         f.write_str(match self {
             Self::Unavailable => "the session store is unavailable",
             Self::Refused => "the session store refused",
+            Self::ReadOnly => "the session store takes no writes",
             Self::Corrupt => "the session record cannot be read",
         })
     }
@@ -118,12 +123,17 @@ impl StoreError {
         Self { kind: StoreErrorKind::Refused, what: what.into() }
     }
 
+    /// The store can be read and takes no writes now; nothing was written.
+    pub fn read_only(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind: StoreErrorKind::ReadOnly, what: what.into() }
+    }
+
     /// What the store holds for this key cannot be read.
     pub fn corrupt(what: impl Into<Cow<'static, str>>) -> Self {
         Self { kind: StoreErrorKind::Corrupt, what: what.into() }
     }
 
-    /// Which of the three it is.
+    /// Which of them it is.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

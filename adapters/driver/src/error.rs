@@ -48,8 +48,8 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::Store(error) => match error.kind() {
-                StoreErrorKind::Unavailable | StoreErrorKind::Refused => 503,
                 StoreErrorKind::Corrupt => 500,
+                _ => 503,
             },
             Self::Contended | Self::Randomness => 503,
             Self::Session(session_core::Error::Gone | session_core::Error::InDoubt) => 409,
