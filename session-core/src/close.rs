@@ -8,18 +8,21 @@ use time::OffsetDateTime;
 
 use crate::error::Error;
 use crate::id::{SessionId, StoreKey};
-use crate::policy::{CacheHeaders, Concurrency, Rolling};
+use crate::policy::{CacheHeaders, Concurrency, Policy, Rolling};
 use crate::record::{self, Facts, Moved, RecordCookie};
 use crate::state::{Loaded, Source, State, Use};
-use crate::store::{Record, Version};
+use crate::successor;
+use crate::store::{Owner, Record, Version};
 use crate::table::{Change, CookieVerb, Intent, Rules, Verb, decide};
 use crate::values::{Delta, Op};
 
 mod reply;
 mod step;
+mod undo;
 
 pub use reply::{CookieProblem, Reply};
 pub use step::{Create, Delete, Rename, Touch, Update};
+pub use undo::Undo;
 
 /// Makes ids. The caller draws the randomness; the core has none.
 pub type Fresh<'a> = &'a mut dyn FnMut() -> SessionId;
@@ -148,17 +151,21 @@ impl State {
     /// After the store confirmed that the record is under `key` at `version`.
     fn saved(
         mut self: Box<Self>,
+        id: SessionId,
         key: StoreKey,
         version: Version,
-        expires_at: OffsetDateTime,
+        record: Record,
         cookie: CookieVerb,
     ) -> Close {
-        self.source = Source::Loaded(Loaded { key, version, expires_at });
+        let Record { payload, expires_at, owner: _ } = record;
+        self.id = Some(id.clone());
+        self.source = Source::Loaded(Loaded { id, key, version, expires_at, payload });
         self.intent = Intent::Keep;
         self.delta = Delta::default();
         self.cookie_changed = false;
         self.owner_changed = false;
         self.in_doubt = false;
+        self.moving = None;
         self.extended = true;
         self.settle(cookie)
     }
@@ -186,14 +193,14 @@ impl State {
         }
     }
 
-    /// The loaded record's key, and the version that a write must find it at.
-    fn base(&self) -> Option<(StoreKey, Option<Version>)> {
+    /// The loaded record's id and key, and the version that a write must find it at.
+    fn base(&self) -> Option<(SessionId, StoreKey, Option<Version>)> {
         let Source::Loaded(loaded) = &self.source else { return None };
         let base = match self.policy.0.settings.concurrency {
             Concurrency::Merge => Some(loaded.version.clone()),
             Concurrency::LastWriteWins => None,
         };
-        Some((loaded.key.clone(), base))
+        Some((loaded.id.clone(), loaded.key.clone(), base))
     }
 
     /// The record as it is to be stored, its life extended.
@@ -218,16 +225,17 @@ impl State {
         }
     }
 
-    /// What is left under the old key when the session moves to `to`.
-    fn tombstone(&self, to: &StoreKey, now: OffsetDateTime) -> Option<Record> {
-        let settings = &self.policy.0.settings;
-        let left = match settings.concurrency {
-            Concurrency::Merge => !settings.tombstone_life.is_zero(),
-            Concurrency::LastWriteWins => false,
-        };
-        let until = crate::clock::later(now, settings.tombstone_life);
-        let facts = Facts { moved: Some(Moved { to: to.clone(), until }), ..Facts::default() };
-        left.then(|| Record { payload: record::tombstone(&facts).into(), expires_at: until, owner: None })
+    /// What is left under the `old` id when the session moves to the id `new`, kept under `to`.
+    fn tombstone(
+        &self,
+        old: &SessionId,
+        new: &SessionId,
+        to: &StoreKey,
+        now: OffsetDateTime,
+    ) -> Option<Record> {
+        let until = crate::clock::later(now, self.policy.0.settings.tombstone_life);
+        let next = (self.intent == Intent::Rotate).then(|| successor::seal(old, new, to));
+        self.policy.leaves_tombstones().then(|| tombstone(Moved { to: to.clone(), until, next }))
     }
 
     /// Whether making the changes of a broken-off save again could make them twice.
@@ -237,5 +245,22 @@ impl State {
 
     fn refreshes(&self, now: OffsetDateTime) -> bool {
         self.life(now).is_some() || self.policy.0.settings.rolling == Rolling::EveryRequest
+    }
+}
+
+/// The record of a session that has moved.
+fn tombstone(moved: Moved) -> Record {
+    let expires_at = moved.until;
+    let facts = Facts { moved: Some(moved), ..Facts::default() };
+    Record { payload: record::tombstone(&facts).into(), expires_at, owner: None }
+}
+
+impl Policy {
+    /// Whether a session that moves to another id leaves a sign of it.
+    fn leaves_tombstones(&self) -> bool {
+        match self.0.settings.concurrency {
+            Concurrency::Merge => !self.0.settings.tombstone_life.is_zero(),
+            Concurrency::LastWriteWins => false,
+        }
     }
 }

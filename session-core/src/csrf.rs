@@ -75,12 +75,20 @@ impl State {
     /// Whether this session has, or is sure to get, a record and with it an id that the browser holds.
     fn binds_tokens(&self) -> bool {
         match (&self.source, self.intent) {
-            (Source::Loaded(_), Intent::Keep | Intent::Renew | Intent::Regenerate | Intent::Login) => true,
+            (
+                Source::Loaded(_),
+                Intent::Keep | Intent::Renew | Intent::Rotate | Intent::Regenerate | Intent::Login,
+            ) => true,
             (Source::Fresh | Source::Superseded { .. }, Intent::Login) => true,
             (Source::Loaded(_), Intent::Destroy | Intent::Unset) => false,
             (
                 Source::Fresh | Source::Superseded { .. },
-                Intent::Keep | Intent::Renew | Intent::Regenerate | Intent::Destroy | Intent::Unset,
+                Intent::Keep
+                | Intent::Renew
+                | Intent::Rotate
+                | Intent::Regenerate
+                | Intent::Destroy
+                | Intent::Unset,
             ) => false,
         }
     }

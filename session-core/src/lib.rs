@@ -14,6 +14,7 @@ pub mod policy;
 pub mod record;
 pub mod state;
 pub mod store;
+mod successor;
 pub mod table;
 mod token;
 mod values;

@@ -3,9 +3,10 @@
 use time::OffsetDateTime;
 
 use crate::error::Error;
-use crate::record;
+use crate::record::{self, Moved};
 use crate::state::{Source, State};
-use crate::store::Stored;
+use crate::store::{Stored, Version};
+use crate::table::Intent;
 use crate::values::Op;
 
 /// What became of a session that another request changed.
@@ -13,8 +14,8 @@ use crate::values::Op;
 pub(crate) enum Rebased {
     /// Changed, and now holds both changes.
     Merged,
-    /// Moved to another id: here is the key it has now.
-    Moved(crate::id::StoreKey),
+    /// Moved to another id: here is the key it has now, and perhaps the way there.
+    Moved(Moved),
     /// Expired, or not readable: it is not written to.
     Gone,
 }
@@ -32,7 +33,7 @@ impl State {
             return Ok(Rebased::Gone);
         };
         if let Some(moved) = parts.facts.moved {
-            return Ok(Rebased::Moved(moved.to));
+            return Ok(Rebased::Moved(moved));
         }
         if stored.record.expires_at <= now {
             return Ok(Rebased::Gone);
@@ -40,6 +41,7 @@ impl State {
         if let Source::Loaded(loaded) = &mut self.source {
             loaded.version = stored.version;
             loaded.expires_at = stored.record.expires_at;
+            loaded.payload = stored.record.payload;
         }
         if self.is_new() {
             // A new, empty session has nothing of the old one's data.
@@ -74,8 +76,24 @@ impl State {
         if !self.owner_changed {
             self.facts.owner = parts.facts.owner;
         }
+        self.facts.undone = parts.facts.undone;
         self.facts.created = parts.facts.created.or(self.facts.created);
         self.facts.authenticated = self.facts.authenticated.max(parts.facts.authenticated);
         Ok(Rebased::Merged)
+    }
+
+    /// Goes on with the session that another request has rotated this one to; `false` if the way there is not open to
+    /// whoever has the old id. Which version it is at there is not known yet: a write finds out.
+    pub(crate) fn follow(&mut self, moved: &Moved) -> bool {
+        let at_rest = self.policy.ids_at_rest();
+        let Source::Loaded(loaded) = &mut self.source else { return false };
+        let Some(id) = moved.successor(&loaded.id, at_rest) else { return false };
+        loaded.key = moved.to.clone();
+        loaded.version = Version::unknown();
+        loaded.id = id.clone();
+        if self.intent == Intent::Keep {
+            self.id = Some(id);
+        }
+        true
     }
 }

@@ -8,7 +8,7 @@ use crate::clock::later;
 use crate::cookie;
 use crate::id::{SessionId, StoreKey};
 use crate::policy::{Lifetime, Policy, Rolling, TrustProxy};
-use crate::record::{self, RecordError};
+use crate::record::{self, Moved, RecordError};
 use crate::state::State;
 use crate::store::{Extend, Stored};
 use crate::token::{Opened, Seal};
@@ -71,6 +71,8 @@ pub struct Load {
     others: std::vec::IntoIter<Opened>,
     /// One of the cookies led to a session that has been renewed.
     superseded: Option<StoreKey>,
+    /// How many rotations the current cookie has led past.
+    followed: u8,
     extending: Option<OffsetDateTime>,
     notices: Vec<Notice>,
 }
@@ -101,7 +103,7 @@ impl Visit {
 
 impl Policy {
     /// Asks for the session with this id, outside any request: for a websocket, a background task. It can be read, changed
-    /// and saved, but its id cannot change, since there is no response that could tell the browser.
+    /// and saved, but it cannot be given a new id, since there is no response that could tell the browser.
     pub fn open_detached(&self, id: SessionId) -> Load {
         let visit =
             Visit { inside: true, secure: true, domain_fits: true, detached: true, candidates: Vec::new() };
@@ -112,6 +114,7 @@ impl Policy {
             current: Opened { id, seal: Seal::Current },
             others: Vec::new().into_iter(),
             superseded: None,
+            followed: 0,
             extending: None,
             notices: Vec::new(),
         }
@@ -162,6 +165,7 @@ impl Policy {
                 current,
                 others,
                 superseded: None,
+                followed: 0,
                 extending: None,
                 notices,
             }),
@@ -220,13 +224,22 @@ impl Load {
     pub fn resume(mut self, answer: Option<Stored>, now: OffsetDateTime) -> Open {
         match self.judge(answer, now) {
             Ok(state) => return Open::Ready(Box::new(state)),
-            Err(notice) => self.notices.push(notice),
+            Err(Passed::By(notice)) => self.notices.push(notice),
+            Err(Passed::On(moved)) => {
+                self.notices.push(Notice::Superseded);
+                let next = moved.successor(&self.current.id, self.policy.ids_at_rest());
+                self.superseded = Some(moved.to);
+                if let Some(id) = next
+                    && self.followed < MAX_FOLLOWED
+                {
+                    self.followed += 1;
+                    return self.ask_for(Opened { id, seal: Seal::Current });
+                }
+            }
         }
         if let Some(next) = self.others.next() {
-            self.key = next.id.key(self.policy.ids_at_rest());
-            self.current = next;
-            self.extending = None;
-            return Open::Load(self);
+            self.followed = 0;
+            return self.ask_for(next);
         }
         Open::Ready(Box::new(match self.superseded {
             Some(to) => State::superseded(&self.policy, &self.visit, to, self.notices),
@@ -234,24 +247,30 @@ impl Load {
         }))
     }
 
-    fn judge(&mut self, answer: Option<Stored>, now: OffsetDateTime) -> Result<State, Notice> {
-        let stored = answer.ok_or(Notice::Missed)?;
+    fn ask_for(mut self, next: Opened) -> Open {
+        self.key = next.id.key(self.policy.ids_at_rest());
+        self.current = next;
+        self.extending = None;
+        Open::Load(self)
+    }
+
+    fn judge(&mut self, answer: Option<Stored>, now: OffsetDateTime) -> Result<State, Passed> {
+        let stored = answer.ok_or(Passed::By(Notice::Missed))?;
         if stored.record.expires_at <= now {
-            return Err(Notice::Expired);
+            return Err(Passed::By(Notice::Expired));
         }
-        let parts = record::decode(&stored.record.payload).map_err(Notice::Unreadable)?;
+        let parts =
+            record::decode(&stored.record.payload).map_err(|error| Passed::By(Notice::Unreadable(error)))?;
         if let Some(moved) = parts.facts.moved {
-            if moved.until <= now {
-                return Err(Notice::Missed);
-            }
-            self.superseded = Some(moved.to);
-            return Err(Notice::Superseded);
+            return Err(if moved.until <= now { Passed::By(Notice::Missed) } else { Passed::On(moved) });
         }
         if self.policy.absolute_end(parts.facts.created).is_some_and(|end| end <= now) {
-            return Err(Notice::Expired);
+            return Err(Passed::By(Notice::Expired));
         }
-        let reseal = self.current.seal == Seal::Retired;
-        let extended = self.extending == Some(stored.record.expires_at);
+        // Who was led on by a rotation has an old cookie, and gets the new one.
+        let reseal = self.current.seal == Seal::Retired || self.followed > 0;
+        let extended =
+            self.extending.is_some_and(|to| (to - stored.record.expires_at).abs() <= ROUNDING);
         Ok(State::loaded(
             &self.policy,
             &self.visit,
@@ -262,6 +281,20 @@ impl Load {
             Loading { reseal, extended, notices: std::mem::take(&mut self.notices) },
         ))
     }
+}
+
+/// So many rotations of one session within the life of a tombstone are followed, and no more.
+const MAX_FOLLOWED: u8 = 8;
+
+/// A store may round a date down to whole milliseconds, and may keep lives instead of dates.
+const ROUNDING: time::Duration = time::Duration::milliseconds(2);
+
+/// Why a record is not the session that the request gets.
+enum Passed {
+    /// There is none, for this reason.
+    By(Notice),
+    /// It has moved to another id.
+    On(Moved),
 }
 
 /// How a load went, for the state to remember.

@@ -72,6 +72,8 @@ pub(crate) struct Facts {
     pub(crate) owner: Option<Owner>,
     /// The life is this session's own choice, not the policy's.
     pub(crate) own_life: bool,
+    /// How many renewals of this session were undone: it makes a record differ from what it was before.
+    pub(crate) undone: u32,
     pub(crate) moved: Option<Moved>,
 }
 
@@ -80,6 +82,8 @@ pub(crate) struct Facts {
 pub(crate) struct Moved {
     pub(crate) to: StoreKey,
     pub(crate) until: OffsetDateTime,
+    /// The id it has there, [sealed](crate::successor) under the old one, if the old id may lead its holder on.
+    pub(crate) next: Option<String>,
 }
 
 impl Facts {
@@ -103,6 +107,15 @@ struct FactsJson<'a> {
     moved: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    next: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    undone: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Deserialize)]
@@ -210,6 +223,7 @@ fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
         (Some(to), Some(until)) => Some(Moved {
             to: StoreKey::from_stored(to.into_owned()),
             until: crate::clock::from_millis(until),
+            next: json.next.map(Cow::into_owned),
         }),
         (None, _) | (_, None) => None,
     };
@@ -218,6 +232,7 @@ fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
         authenticated: json.auth.map(crate::clock::from_millis),
         owner: json.owner.and_then(|owner| Owner::new(&owner)),
         own_life: json.life,
+        undone: json.undone,
         moved,
     })
 }

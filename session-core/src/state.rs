@@ -1,5 +1,6 @@
 //! The session of one request: its values, where it came from, what the handler wants of it, and what it changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -35,9 +36,13 @@ pub(crate) enum Source {
 
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    /// The id that the record is kept under; the session may be about to get another.
+    pub(crate) id: SessionId,
     pub(crate) key: StoreKey,
     pub(crate) version: Version,
     pub(crate) expires_at: OffsetDateTime,
+    /// The record as the store has it, so that it can be put back.
+    pub(crate) payload: Arc<str>,
 }
 
 /// The session of one request, between [`open`](Policy::open) and [`close`](Self::close).
@@ -85,6 +90,8 @@ pub struct State {
     pub(crate) removal: Option<Attributes>,
     /// A save was abandoned while the store worked on it.
     pub(crate) in_doubt: bool,
+    /// The dates on the tombstones of the moves to `id` of which nobody knows whether they were made: the first and the last.
+    pub(crate) moving: Option<(OffsetDateTime, OffsetDateTime)>,
     notices: Vec<Notice>,
 }
 
@@ -119,6 +126,7 @@ impl State {
             announce: CookieVerb::Leave,
             removal: None,
             in_doubt: false,
+            moving: None,
             notices,
         }
     }
@@ -140,7 +148,13 @@ impl State {
         parts: Parts,
         loading: Loading,
     ) -> Self {
-        let loaded = Loaded { key, version: stored.version, expires_at: stored.record.expires_at };
+        let loaded = Loaded {
+            id: id.clone(),
+            key,
+            version: stored.version,
+            expires_at: stored.record.expires_at,
+            payload: stored.record.payload,
+        };
         let mut state = Self::new(policy, visit, Source::Loaded(loaded), loading.notices);
         state.id = Some(id);
         state.values = parts.values;
@@ -163,7 +177,10 @@ impl State {
         match (&self.source, self.intent) {
             (Source::Fresh | Source::Superseded { .. }, _) => true,
             (Source::Loaded(_), Intent::Regenerate | Intent::Login) => true,
-            (Source::Loaded(_), Intent::Keep | Intent::Renew | Intent::Destroy | Intent::Unset) => false,
+            (
+                Source::Loaded(_),
+                Intent::Keep | Intent::Renew | Intent::Rotate | Intent::Destroy | Intent::Unset,
+            ) => false,
         }
     }
 
@@ -207,17 +224,44 @@ impl State {
         }
     }
 
-    /// Gives the session a new id and keeps its data: after a change of privilege.
+    /// Gives the session a new id and keeps its data: after a change of privilege. The old id is worth nothing from then
+    /// on, also to a browser that never got the response with the new one; for a routine change of the id use
+    /// [`rotate`](Self::rotate).
     ///
     /// # Errors
     ///
     /// [`Error::Ended`] after `destroy` or `unset`; [`Error::Detached`] outside a request.
     pub fn renew(&mut self) -> Result<(), Error> {
+        self.move_to_a_new_id(Intent::Renew)
+    }
+
+    /// Gives the session a new id and keeps its data: as a routine, now and then, while nobody's privileges change.
+    ///
+    /// The browser may never get the response (a lost connection, a closed tab), and other requests may be under way. So for
+    /// the [`tombstone_life`] the old id still leads its holder on to the same session, whose new cookie is then set again.
+    /// This holds for whoever else has the old id, too: after a login, a change of role or a suspicion use
+    /// [`renew`](Self::renew), which has a hard edge. Without tombstones it is `renew`.
+    ///
+    /// [`tombstone_life`]: crate::policy::PolicyBuilder::tombstone_life
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] after `destroy` or `unset`; [`Error::Detached`] outside a request.
+    pub fn rotate(&mut self) -> Result<(), Error> {
+        self.move_to_a_new_id(Intent::Rotate)
+    }
+
+    fn move_to_a_new_id(&mut self, intent: Intent) -> Result<(), Error> {
         self.alive()?;
         self.attached()?;
-        if self.intent == Intent::Keep {
-            self.intent = Intent::Renew;
-            self.id = None;
+        match self.intent {
+            Intent::Keep => {
+                self.intent = intent;
+                self.id = None;
+            }
+            // Of two wishes in one request the harder one counts.
+            Intent::Rotate => self.intent = intent,
+            Intent::Renew | Intent::Regenerate | Intent::Login | Intent::Destroy | Intent::Unset => {}
         }
         Ok(())
     }
@@ -312,7 +356,7 @@ impl State {
 
     pub(crate) fn alive(&self) -> Result<(), Error> {
         match self.intent {
-            Intent::Keep | Intent::Renew | Intent::Regenerate | Intent::Login => Ok(()),
+            Intent::Keep | Intent::Renew | Intent::Rotate | Intent::Regenerate | Intent::Login => Ok(()),
             Intent::Destroy | Intent::Unset => Err(Error::Ended),
         }
     }

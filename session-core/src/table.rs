@@ -21,8 +21,10 @@ pub enum Origin {
 pub enum Intent {
     /// Nothing.
     Keep,
-    /// A new id, with the data.
+    /// A new id, with the data. The old id is worth nothing from then on.
     Renew,
+    /// A new id, with the data. For a short time the old id leads its holder on to the new one.
+    Rotate,
     /// A new id, empty.
     Regenerate,
     /// A new id, empty, for an owner who has just been authenticated.
@@ -107,12 +109,13 @@ pub struct Rules {
 pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (Verb, CookieVerb) {
     use {Change as C, CookieVerb as Cookie, Intent as I, Origin as O, Verb as V};
     match (origin, intent, change) {
-        (O::Fresh, I::Keep | I::Renew | I::Regenerate, C::Data) => (V::Create, Cookie::Set),
-        (O::Fresh, I::Keep | I::Renew | I::Regenerate, C::None | C::Cookie) => match rules.save_uninitialized
-        {
-            SaveUninitialized::Off => (V::Nothing, Cookie::Leave),
-            SaveUninitialized::On => (V::Create, Cookie::Set),
-        },
+        (O::Fresh, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::Data) => (V::Create, Cookie::Set),
+        (O::Fresh, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::None | C::Cookie) => {
+            match rules.save_uninitialized {
+                SaveUninitialized::Off => (V::Nothing, Cookie::Leave),
+                SaveUninitialized::On => (V::Create, Cookie::Set),
+            }
+        }
         (O::Fresh | O::Superseded, I::Login, C::None | C::Cookie | C::Data) => (V::Create, Cookie::Set),
         (O::Fresh, I::Destroy, C::None | C::Cookie | C::Data) => (V::Nothing, Cookie::Remove),
 
@@ -130,15 +133,15 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
             };
             (verb, cookie)
         }
-        (O::Loaded, I::Renew | I::Regenerate | I::Login, C::None | C::Cookie | C::Data) => {
+        (O::Loaded, I::Renew | I::Rotate | I::Regenerate | I::Login, C::None | C::Cookie | C::Data) => {
             (V::Replace, Cookie::Set)
         }
         (O::Loaded, I::Destroy, C::None | C::Cookie | C::Data) => (V::Delete, Cookie::Remove),
 
         // A late request neither writes into the renewed session nor gets one of its own, which would take the renewed
         // session's cookie out of the browser.
-        (O::Superseded, I::Keep | I::Renew | I::Regenerate, C::None) => (V::Nothing, Cookie::Leave),
-        (O::Superseded, I::Keep | I::Renew | I::Regenerate, C::Cookie | C::Data) => {
+        (O::Superseded, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::None) => (V::Nothing, Cookie::Leave),
+        (O::Superseded, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::Cookie | C::Data) => {
             (V::Refuse, Cookie::Leave)
         }
         (O::Superseded, I::Destroy, C::None | C::Cookie | C::Data) => (V::DeleteSuccessor, Cookie::Remove),
@@ -153,8 +156,15 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
 }
 
 const ORIGINS: [Origin; 3] = [Origin::Fresh, Origin::Loaded, Origin::Superseded];
-const INTENTS: [Intent; 6] =
-    [Intent::Keep, Intent::Renew, Intent::Regenerate, Intent::Login, Intent::Destroy, Intent::Unset];
+const INTENTS: [Intent; 7] = [
+    Intent::Keep,
+    Intent::Renew,
+    Intent::Rotate,
+    Intent::Regenerate,
+    Intent::Login,
+    Intent::Destroy,
+    Intent::Unset,
+];
 const CHANGES: [Change; 3] = [Change::None, Change::Cookie, Change::Data];
 
 /// The table in Markdown, one row for each (origin, intent, change), made by asking [`decide`].
@@ -209,6 +219,7 @@ fn row(origin: Origin, intent: Intent, change: Change) -> String {
         match intent {
             Intent::Keep => "nothing",
             Intent::Renew => "`renew`",
+            Intent::Rotate => "`rotate`",
             Intent::Regenerate => "`regenerate`",
             Intent::Login => "`login`",
             Intent::Destroy => "`destroy`",
@@ -253,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_every_case() {
-        assert_eq!(markdown().lines().count(), 2 + 3 * 6 * 3);
+        assert_eq!(markdown().lines().count(), 2 + 3 * 7 * 3);
     }
 
     #[test]

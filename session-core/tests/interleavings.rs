@@ -44,13 +44,13 @@ mod store;
 #[path = "interleavings/trace.rs"]
 mod trace;
 
-use prove::{BOTH_CUT, Floor, NO_CUTS, ONE_CUT, ONE_FAILURE, pairs, prove, triples, triples_that_save_once};
+use prove::{BOTH_CUT, DEATHS, Floor, LOST_ANSWERS, NO_CUTS, ONE_CUT, ONE_FAILURE, pairs, prove, triples, triples_that_save_once};
 use script::{ALL, CORE, Script};
 use setup::{Mode, Setup};
 use store::Fold;
 
 fn two_requests(mode: Mode, fold: Fold) {
-    let floor = Floor { sets: 231, schedules: 20_000, broken_off: 15_000 };
+    let floor = Floor { sets: 300, schedules: 20_000, broken_off: 15_000 };
     prove("pairs, both cut", &Setup::new(mode, fold), &pairs(&ALL), BOTH_CUT, &floor);
 }
 
@@ -87,21 +87,21 @@ fn two_requests_of_which_the_last_wins_revive_nothing_where_loads_extend_the_lif
 #[test]
 fn three_requests_keep_every_promise() {
     let sets = triples_that_save_once(&CORE);
-    let floor = Floor { sets: 210, schedules: 35_000, broken_off: 0 };
+    let floor = Floor { sets: 275, schedules: 35_000, broken_off: 0 };
     prove("triples", &Setup::new(Mode::Merge, Fold::Never), &sets, NO_CUTS, &floor);
 }
 
 #[test]
 fn three_requests_without_tombstones_keep_all_promises_but_two() {
-    let sets = triples(&CORE[..9]);
-    let floor = Floor { sets: 165, schedules: 10_000, broken_off: 0 };
+    let sets = triples(&CORE[..10]);
+    let floor = Floor { sets: 220, schedules: 10_000, broken_off: 0 };
     prove("triples", &Setup::new(Mode::NoTombstones, Fold::InTheLoad), &sets, NO_CUTS, &floor);
 }
 
 #[test]
 fn three_requests_of_which_the_last_wins_revive_nothing() {
-    let sets = triples(&CORE[..9]);
-    let floor = Floor { sets: 165, schedules: 10_000, broken_off: 0 };
+    let sets = triples(&CORE[..10]);
+    let floor = Floor { sets: 220, schedules: 10_000, broken_off: 0 };
     prove("triples", &Setup::new(Mode::LastWriteWins, Fold::InTheLoad), &sets, NO_CUTS, &floor);
 }
 
@@ -116,13 +116,39 @@ fn three_requests_of_which_one_is_cut_keep_every_promise() {
 #[test]
 fn a_save_that_the_store_did_not_confirm_can_be_made_again() {
     let setup = Setup::new(Mode::Merge, Fold::Never);
-    let floor = Floor { sets: 231, schedules: 20_000, broken_off: 20_000 };
+    let floor = Floor { sets: 300, schedules: 20_000, broken_off: 20_000 };
     prove("pairs, one failure", &setup, &pairs(&ALL), ONE_FAILURE, &floor);
     for mode in [Mode::NoTombstones, Mode::LastWriteWins] {
         let setup = Setup::new(mode, Fold::InTheLoad);
-        let floor = Floor { sets: 55, schedules: 2_500, broken_off: 2_200 };
+        let floor = Floor { sets: 66, schedules: 2_500, broken_off: 2_200 };
         prove("pairs, one failure", &setup, &pairs(&CORE), ONE_FAILURE, &floor);
     }
+}
+
+#[test]
+fn a_lost_answer_costs_nobody_the_session() {
+    let scripts = [
+        Script::Read,
+        Script::Increment,
+        Script::Renew,
+        Script::RenewAndWrite,
+        Script::RotateAndWrite,
+        Script::RegenerateAndWrite,
+        Script::Login,
+        Script::LoginAgain,
+        Script::Destroy,
+    ];
+    let floor = Floor { sets: 45, schedules: 50_000, broken_off: 50_000 };
+    let setup = Setup::new(Mode::Merge, Fold::Never);
+    prove("pairs, answers lost", &setup, &pairs(&scripts), LOST_ANSWERS, &floor);
+}
+
+#[test]
+fn a_process_that_dies_before_it_has_settled_a_renewal_revives_nothing() {
+    let scripts = [Script::Write, Script::Rotate, Script::LoginAgain, Script::Destroy];
+    let floor = Floor { sets: 10, schedules: 10_000, broken_off: 10_000 };
+    let setup = Setup::new(Mode::Merge, Fold::Never);
+    prove("pairs, one process dies", &setup, &pairs(&scripts), DEATHS, &floor);
 }
 
 #[test]

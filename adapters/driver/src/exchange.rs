@@ -19,6 +19,7 @@ use crate::log;
 use crate::save;
 use crate::session::Session;
 use crate::sessions::Sessions;
+use crate::settle::{self, Finishing};
 
 /// The session's part of one request.
 ///
@@ -65,6 +66,13 @@ impl fmt::Debug for Exchange {
             Slot::Finished => "Exchange(finished)",
             Slot::Abandoned => "Exchange(abandoned)",
         })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let slot = std::mem::replace(&mut *self.lock(), Slot::Finished);
+        slot.take_back(&self.sessions);
     }
 }
 
@@ -203,7 +211,8 @@ impl Exchange {
     ///
     /// For a framework that goes on to the response when a handler has panicked.
     pub fn abandon(&self) {
-        *self.0.lock() = Slot::Abandoned;
+        let slot = std::mem::replace(&mut *self.0.lock(), Slot::Abandoned);
+        slot.take_back(&self.0.sessions);
     }
 
     /// Saves what is to be saved and says what the response must carry. Handles of the session are of no use afterwards.
@@ -245,11 +254,12 @@ impl Exchange {
             Slot::Busy => return Err(Error::Busy),
             Slot::Finished => return Err(Error::Finished),
         };
-        let mut close = Some(save::close(&self.0.sessions, state, usage)?);
-        save::run(&self.0.sessions, &mut close)
+        let close = Some(save::close(&self.0.sessions, state, usage)?);
+        let mut finishing = Finishing { sessions: &self.0.sessions, close };
+        save::run(&self.0.sessions, &mut finishing.close)
             .instrument(debug_span!(target: "session", "session.save"))
             .await?;
-        match close {
+        match finishing.close.take() {
             Some(Close::Done(settled)) => Ok(self.reply(settled, usage)),
             Some(close) => Err(save::refusal(&close)),
             None => Err(Error::Busy),
@@ -343,6 +353,13 @@ impl Drop for Held<'_> {
 }
 
 impl Slot {
+    /// What becomes of a session that nobody will finish: a save in its midst may have moved it, and no response tells.
+    fn take_back(self, sessions: &Sessions) {
+        if let Self::Open(state) = self {
+            settle::take_back(sessions, state);
+        }
+    }
+
     fn after(open: Open) -> Self {
         match open {
             Open::Outside => Self::Outside,

@@ -41,6 +41,7 @@ mod log;
 mod save;
 mod session;
 mod sessions;
+mod settle;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use devices::{Device, Devices};

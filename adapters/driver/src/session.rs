@@ -195,6 +195,20 @@ impl Session {
         self.with(State::renew)
     }
 
+    /// Gives the session a new id and keeps its data: as a routine, now and then, while nobody's privileges change.
+    ///
+    /// The response with the new id may get lost, and other requests may be under way. So for the policy's `tombstone_life` (a
+    /// minute) the old id still leads its holder on to the same session, and the new cookie is set again. That holds for
+    /// whoever else has the old id, too: after a login, a change of role or a suspicion use [`renew`](Self::renew), whose edge
+    /// is hard.
+    ///
+    /// # Errors
+    ///
+    /// [`session_core::Error::Ended`] after `destroy` or `unset`; [`session_core::Error::Detached`] outside a request.
+    pub fn rotate(&self) -> Result<(), Error> {
+        self.with(State::rotate)
+    }
+
     /// Gives the session a new id and no data: what is put in from now on is all it holds. Also begins a new session after
     /// [`destroy`](Self::destroy), for a farewell message say.
     ///

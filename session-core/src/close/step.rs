@@ -46,8 +46,7 @@ impl Create {
     pub fn resume(mut self, answer: Created, now: OffsetDateTime, fresh: Fresh<'_>) -> Close {
         match answer {
             Created::Done(version) => {
-                self.state.id = Some(self.id);
-                self.state.saved(self.key, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.id, self.key, version, self.record, self.cookie)
             }
             // Two ids are never equal by chance; a generator that repeats itself must not hand out another's session.
             Created::Exists => {
@@ -70,6 +69,7 @@ impl Create {
 pub struct Update {
     state: Box<State>,
     cookie: CookieVerb,
+    id: SessionId,
     key: StoreKey,
     base: Option<Version>,
     record: Record,
@@ -77,12 +77,12 @@ pub struct Update {
 
 impl Update {
     pub(super) fn begin(mut state: Box<State>, cookie: CookieVerb, now: OffsetDateTime) -> Close {
-        let Some((key, base)) = state.base() else { return state.refuse(Error::Gone) };
+        let Some((id, key, base)) = state.base() else { return state.refuse(Error::Gone) };
         if state.is_unsafe_to_repeat() {
             return state.refuse(Error::InDoubt);
         }
         match state.record(now) {
-            Ok(record) => Close::Update(Self { state, cookie, key, base, record }),
+            Ok(record) => Close::Update(Self { state, cookie, id, key, base, record }),
             Err(error) => state.refuse(error),
         }
     }
@@ -109,11 +109,16 @@ impl Update {
     pub fn resume(mut self, answer: Updated, now: OffsetDateTime) -> Close {
         match answer {
             Updated::Done(version) => {
-                self.state.saved(self.key, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.id, self.key, version, self.record, self.cookie)
             }
             Updated::Missing => self.state.gone(),
             Updated::Conflict(stored) => match self.state.rebase(stored, now) {
                 Ok(Rebased::Merged) => Self::begin(self.state, self.cookie, now),
+                // Rotated meanwhile: the changes go with it, and the browser is told the new id, in case that the response
+                // to the rotation got lost.
+                Ok(Rebased::Moved(moved)) if self.state.follow(&moved) => {
+                    Self::begin(self.state, CookieVerb::Set, now)
+                }
                 Ok(Rebased::Moved(_) | Rebased::Gone) => self.state.gone(),
                 Err(error) => self.state.refuse(error),
             },
@@ -141,7 +146,7 @@ pub struct Touch {
 
 impl Touch {
     pub(super) fn begin(state: Box<State>, cookie: CookieVerb, now: OffsetDateTime) -> Close {
-        let Some((key, base)) = state.base() else { return state.settle(CookieVerb::Leave) };
+        let Some((_, key, base)) = state.base() else { return state.settle(CookieVerb::Leave) };
         let expires_at = state.extended_to(now);
         Close::Touch(Self { state, cookie, key, base, expires_at })
     }
@@ -208,16 +213,16 @@ impl Rename {
         now: OffsetDateTime,
         fresh: Fresh<'_>,
     ) -> Close {
-        let Source::Loaded(Loaded { key, version, .. }) = &state.source else {
+        let Source::Loaded(Loaded { id: from, key, version, .. }) = &state.source else {
             return state.refuse(Error::Gone);
         };
-        let (old, base) = (key.clone(), version.clone());
+        let (from, old, base) = (from.clone(), key.clone(), version.clone());
         if state.is_unsafe_to_repeat() {
             return state.refuse(Error::InDoubt);
         }
         let id = state.id.clone().unwrap_or_else(fresh);
         let new = id.key(state.policy.ids_at_rest());
-        let tombstone = state.tombstone(&new, now);
+        let tombstone = state.tombstone(&from, &id, &new, now);
         match state.record(now) {
             Ok(record) => Close::Rename(Self { state, cookie, id, old, new, base, record, tombstone }),
             Err(error) => state.refuse(error),
@@ -238,13 +243,14 @@ impl Rename {
 
     /// Goes on with the store's answer.
     pub fn resume(mut self, answer: Replaced, now: OffsetDateTime, fresh: Fresh<'_>) -> Close {
-        self.state.id = Some(self.id);
+        self.state.id = Some(self.id.clone());
         match answer {
             Replaced::Done(version) => {
-                self.state.saved(self.new, version, self.record.expires_at, self.cookie)
+                self.state.saved(self.id, self.new, version, self.record, self.cookie)
             }
             Replaced::Exists => {
                 self.state.id = Some(fresh());
+                self.state.moving = None;
                 Self::begin(self.state, self.cookie, now, fresh)
             }
             // An earlier, broken-off attempt of this very request may have done the work and left no trace under the old
@@ -252,6 +258,7 @@ impl Rename {
             Replaced::Missing if self.state.in_doubt => Close::Update(Update {
                 state: self.state,
                 cookie: self.cookie,
+                id: self.id,
                 key: self.new,
                 base: None,
                 record: self.record,
@@ -260,8 +267,11 @@ impl Rename {
             Replaced::Conflict(stored) => match self.state.rebase(stored, now) {
                 Ok(Rebased::Merged) => Self::begin(self.state, self.cookie, now, fresh),
                 // An earlier, broken-off attempt of this very request did the work.
-                Ok(Rebased::Moved(to)) if to == self.new && self.state.in_doubt => {
-                    self.state.saved(self.new, Version::unknown(), self.record.expires_at, self.cookie)
+                Ok(Rebased::Moved(moved)) if moved.to == self.new && self.state.in_doubt => {
+                    self.state.saved(self.id, self.new, Version::unknown(), self.record, self.cookie)
+                }
+                Ok(Rebased::Moved(moved)) if self.state.follow(&moved) => {
+                    Self::begin(self.state, self.cookie, now, fresh)
                 }
                 Ok(Rebased::Moved(_) | Rebased::Gone) => Self::gone(self.state, self.cookie, now, fresh),
                 Err(error) => self.state.refuse(error),
@@ -276,9 +286,12 @@ impl Rename {
                 state.source = Source::Fresh;
                 Create::begin(state, cookie, now, fresh)
             }
-            Intent::Keep | Intent::Renew | Intent::Regenerate | Intent::Destroy | Intent::Unset => {
-                state.gone()
-            }
+            Intent::Keep
+            | Intent::Renew
+            | Intent::Rotate
+            | Intent::Regenerate
+            | Intent::Destroy
+            | Intent::Unset => state.gone(),
         }
     }
 
@@ -288,6 +301,10 @@ impl Rename {
     pub fn abandon(mut self) -> Box<State> {
         self.state.id = Some(self.id);
         self.state.in_doubt = true;
+        if let Some(Record { expires_at, .. }) = self.tombstone {
+            let first = self.state.moving.map_or(expires_at, |(first, _)| first);
+            self.state.moving = Some((first, expires_at));
+        }
         self.state
     }
 }

@@ -58,6 +58,8 @@ fn push_facts(json: &mut String, facts: &Facts) {
             life: facts.own_life,
             moved: facts.moved.as_ref().map(|moved| moved.to.as_str().into()),
             until: facts.moved.as_ref().map(|moved| millis(moved.until)),
+            next: facts.moved.as_ref().and_then(|moved| moved.next.as_deref()).map(Into::into),
+            undone: facts.undone,
         },
     );
 }

@@ -16,6 +16,9 @@ pub const REMOVAL: &str = "a cookie is taken away only when its session has ende
 pub const ONE_SESSION: &str = "at every moment there is the old session or the new one";
 pub const OLD_ID: &str = "an old id is dead once the new one is announced";
 pub const LATE: &str = "a late request sees nothing and gets no session of its own";
+pub const BROWSER: &str = "a browser that was told nothing still has its session";
+pub const RIGHTS: &str = "what no browser was told of gives nobody any rights";
+pub const LED_ON: &str = "after a rotation the holder of the old id is led on";
 pub const READING: &str = "reading changes no value and no version";
 pub const TOUCHING: &str = "a touch moves the expiry of a session on, and nothing else";
 pub const ISSUED: &str = "a record comes into being only under an id that was issued, and over no other";
@@ -23,7 +26,7 @@ pub const ISSUED: &str = "a record comes into being only under an id that was is
 /// A check and its name.
 type Check = (&'static str, fn(&Trace<'_>) -> Verdict);
 
-pub const CHECKS: [Check; 12] = [
+pub const CHECKS: [Check; 15] = [
     (DESTROYED, destroyed),
     (KEPT, kept),
     (NO_LOST_UPDATE, no_lost_update),
@@ -33,6 +36,9 @@ pub const CHECKS: [Check; 12] = [
     (ONE_SESSION, one_session),
     (OLD_ID, old_id),
     (LATE, late),
+    (BROWSER, browser),
+    (RIGHTS, rights),
+    (LED_ON, led_on),
     (READING, reading),
     (TOUCHING, touching),
     (ISSUED, issued),
@@ -243,8 +249,11 @@ fn late(trace: &Trace<'_>) -> Verdict {
     let mut verdict = Ok(None);
     for (actor, log) in trace.logs.iter().enumerate() {
         let Some((index, touched)) = trace.loaded(actor) else { continue };
-        let was_moved = trace.events[..index].iter().filter_map(moved).any(|step| *step.from == touched.key);
-        if !was_moved {
+        let mut moves = trace.events[..index].iter().filter_map(moved);
+        let Some(step) = moves.find(|step| *step.from == touched.key) else { continue };
+        // After a rotation, and after a renewal that was taken back, whoever has the old id is led on.
+        let mover = &trace.logs[step.actor];
+        if trace.script(step.actor).rotates() || trace.was_taken_back(step.actor) || mover.died {
             continue;
         }
         if log.saw_data == Some(true) {
@@ -264,6 +273,61 @@ fn late(trace: &Trace<'_>) -> Verdict {
         }
     }
     verdict
+}
+
+fn browser(trace: &Trace<'_>) -> Verdict {
+    let ended = trace.events.iter().any(|event| event.name == "delete" && event.touched[0].changed());
+    let told_elsewhere = |actor: usize| {
+        let (log, script) = (&trace.logs[actor], trace.script(actor));
+        // What a handler saved in its midst is not taken back.
+        let moves = script.renews() && !script.rotates() || script.regenerates() || script.logs_in();
+        moves && (!matches!(log.end, End::Cut | End::Failed) || script.parts() > 1)
+    };
+    let died = trace.logs.iter().any(|log| log.died);
+    if !trace.setup.tombstones() || ended || died || (0..trace.logs.len()).any(told_elsewhere) {
+        return Ok(None);
+    }
+    match trace.seen_by_the_browser().stored_key() {
+        Some(key) if is_live(trace.store.get(key)) => Ok(None),
+        Some(_) | None => Err("nobody was told of another id, and the browser's own leads nowhere".into()),
+    }
+}
+
+fn rights(trace: &Trace<'_>) -> Verdict {
+    let state = trace.seen_by_the_browser();
+    if state.owner().is_some_and(|owner| *owner != crate::script::owner("the first")) {
+        return Err("the id of before a login opens the session of after it".into());
+    }
+    for (key, stored) in trace.store.entries() {
+        let made_by = trace.events.iter().filter_map(moved).find(|step| step.to == key);
+        let Some(step) = made_by.filter(|step| trace.was_taken_back(step.actor)) else { continue };
+        let owner = stored.record.owner.as_ref();
+        if trace.script(step.actor) == Script::Login && owner == Some(&crate::script::owner("another")) {
+            return Err(format!("{} logged in, was broken off, and the session has its owner", step.actor));
+        }
+    }
+    Ok(None)
+}
+
+fn led_on(trace: &Trace<'_>) -> Verdict {
+    for (actor, log) in trace.logs.iter().enumerate() {
+        let Some((first, touched)) = trace.loaded(actor) else { continue };
+        let mine = |event: &Event| event.actor == actor && event.name == "load";
+        let last = trace.events.iter().rposition(mine).unwrap_or(first);
+        let mut key = &touched.key;
+        let mut rotated = false;
+        let mut hard = false;
+        for (index, event) in trace.events[..last].iter().enumerate() {
+            let Some(step) = moved(event).filter(|step| step.from == key) else { continue };
+            rotated |= index < first;
+            hard |= !trace.script(step.actor).rotates();
+            key = step.to;
+        }
+        if trace.setup.tombstones() && rotated && !hard && trace.lived(key, last) && log.saw_data == Some(false) {
+            return Err(format!("{actor} came with an old id, and was not led on"));
+        }
+    }
+    Ok(None)
 }
 
 fn reading(trace: &Trace<'_>) -> Verdict {

@@ -29,6 +29,7 @@ fn an_undisturbed_request_costs_one_read_and_at_most_one_write() {
                 (Script::RegenerateAndWrite, &["load", "replace"]),
                 (Script::Renew, &["load", "replace"]),
                 (Script::RenewAndWrite, &["load", "replace"]),
+                (Script::Rotate, &["load", "replace"]),
                 (Script::Login, &["load", "replace"]),
                 (Script::Destroy, &["load", "delete"]),
                 (Script::SaveThenWrite, &["load", "update", "update"]),
@@ -96,6 +97,35 @@ fn a_late_request_with_the_old_cookie_sees_nothing_and_is_told_nothing() {
             assert!(matches!(told(&trace, 0), Told::Given(_)));
             assert_eq!(trace.logs[1].saw_data, Some(false));
             assert_eq!(told(&trace, 1), Told::Nothing);
+        }
+    }
+}
+
+#[test]
+fn after_a_rotation_the_holder_of_the_old_id_reads_and_writes_and_is_told_the_new_one() {
+    for late in [Script::Read, Script::Roll, Script::Write, Script::Increment] {
+        let setup = Setup::new(Mode::Merge, Fold::Never);
+        let scripts = [Script::Rotate, late];
+        let trace = in_turn(&setup, &scripts);
+        assert_eq!(trace.logs[1].saw_data, Some(true), "{late:?}");
+        assert_eq!(told(&trace, 1), told(&trace, 0), "both end in one session: {late:?}");
+    }
+    let setup = Setup::new(Mode::Merge, Fold::Never);
+    let scripts = [Script::Rotate, Script::Rotate, Script::Rotate, Script::Read];
+    let trace = in_turn(&setup, &scripts);
+    assert_eq!(trace.logs[3].saw_data, Some(true), "the way leads past several rotations");
+    let scripts = [Script::Rotate, Script::Renew, Script::Read];
+    let trace = in_turn(&setup, &scripts);
+    assert_eq!(trace.logs[2].saw_data, Some(false), "and ends at a renewal");
+}
+
+#[test]
+fn what_a_rotation_leaves_at_rest_opens_nothing() {
+    let setup = Setup::new(Mode::Merge, Fold::Never);
+    let trace = in_turn(&setup, &[Script::Rotate]);
+    for (_, stored) in trace.store.entries() {
+        for (id, _) in &trace.ids.issued {
+            assert!(!stored.record.payload.contains(id.expose()));
         }
     }
 }

@@ -21,6 +21,10 @@ pub enum How {
     CutBefore,
     /// The call takes effect, and the request is dropped before the answer arrives.
     CutAfter,
+    /// The request is dropped while its call is under way.
+    CutUnderWay,
+    /// The call of a request that was dropped takes effect at last.
+    Arrival,
     /// The store cannot be reached.
     FailBefore,
     /// The call takes effect, and the answer is lost.
@@ -32,6 +36,10 @@ pub enum How {
 pub struct Budget {
     pub cuts: usize,
     pub failures: usize,
+    /// A cut may leave a call under way, which takes effect at any later time.
+    pub under_way: bool,
+    /// A cut may also end the process that takes back what the browser was not told of.
+    pub deaths: bool,
 }
 
 /// What an enumeration came to.
@@ -141,14 +149,23 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
     let mut options = Vec::new();
     loop {
         options.clear();
-        for (actor, request) in requests.iter().enumerate().filter(|(_, request)| request.is_running()) {
+        for (actor, request) in requests.iter().enumerate() {
+            if request.stray.is_some() {
+                options.push((actor, How::Arrival));
+            }
+            if !request.is_running() {
+                continue;
+            }
             options.push((actor, How::Call));
             // What is dropped before its call does nothing, whenever that happens; so it is tried once for each call:
             // right after the request's own last step, or at the very beginning.
             let own_turn = schedule.last().is_some_and(|(last, _)| *last == actor)
                 || schedule.iter().all(|(other, how)| *how == How::CutBefore && *other < actor);
-            if budget.cuts > 0 {
+            if budget.cuts > 0 && (budget.deaths || !request.is_undoing()) {
                 options.push((actor, How::CutAfter));
+                if budget.under_way && request.is_writing() && request.stray.is_none() {
+                    options.push((actor, How::CutUnderWay));
+                }
                 if own_turn {
                     options.push((actor, How::CutBefore));
                 }
@@ -168,8 +185,15 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
         let request = &mut requests[actor];
         let answer = match how {
             How::CutBefore | How::FailBefore => None,
-            How::Call | How::CutAfter | How::FailAfter => {
-                let call = request.call(now);
+            How::CutUnderWay => {
+                request.stray = Some(request.call(now));
+                None
+            }
+            How::Call | How::CutAfter | How::FailAfter | How::Arrival => {
+                let call = match how {
+                    How::Arrival => request.stray.take().expect("what arrives was under way"),
+                    _ => request.call(now),
+                };
                 let asked_at = request.asked_at;
                 let snapshot = |store: &ModelStore| -> Vec<Option<Stored>> {
                     call.keys().into_iter().map(|key| store.get(key).cloned()).collect()
@@ -198,7 +222,8 @@ fn run<'a>(setup: &'a Setup, scripts: &'a [Script], mut budget: Budget, walk: &m
         };
         match (how, answer) {
             (How::Call, Some(answer)) => request.answer(answer, now, events.len(), &mut ids),
-            (How::Call | How::CutBefore | How::CutAfter, _) => {
+            (How::Arrival, _) => {}
+            (How::Call | How::CutBefore | How::CutAfter | How::CutUnderWay, _) => {
                 budget.cuts -= 1;
                 request.cut(events.len());
             }

@@ -69,7 +69,7 @@ fn a_store_that_copies_where_it_should_move_is_noticed() {
 
 #[test]
 fn a_store_that_leaves_no_tombstone_is_noticed() {
-    bites(Flaw::ReplaceLeavesNoTombstone, &[LATE, DESTROYED]);
+    bites(Flaw::ReplaceLeavesNoTombstone, &[LATE, DESTROYED, LED_ON]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_store_that_does_not_delete_is_noticed() {
 #[test]
 fn a_driver_that_replies_before_the_write_is_noticed() {
     let setup = Setup::flawed(Mode::Merge, Fold::Never, None, Driver::RepliesEarly);
-    let noticed = noticed(&setup, &CORE, Budget { cuts: 1, failures: 0 });
+    let noticed = noticed(&setup, &CORE, Budget { cuts: 1, ..Budget::default() });
     assert!(noticed.is_superset(&BTreeSet::from([KEPT, COOKIE])), "{noticed:?}");
 }
 
@@ -94,6 +94,20 @@ fn a_driver_that_takes_away_the_cookie_of_a_renewed_session_is_noticed() {
     let setup = Setup::flawed(Mode::Merge, Fold::Never, None, Driver::TidiesUp);
     let noticed = noticed(&setup, &CORE, Budget::default());
     assert!(noticed.contains(REMOVAL), "{noticed:?}");
+}
+
+#[test]
+fn a_driver_that_forgets_a_renewal_that_was_broken_off_is_noticed() {
+    let setup = Setup::flawed(Mode::Merge, Fold::Never, None, Driver::NeverTakesBack);
+    let noticed = noticed(&setup, &CORE, Budget { cuts: 1, ..Budget::default() });
+    assert!(noticed.contains(BROWSER), "{noticed:?}");
+}
+
+#[test]
+fn a_store_that_says_done_to_an_update_of_what_it_was_not_told_is_noticed() {
+    let setup = Setup::flawed(Mode::Merge, Fold::Never, Some(Flaw::UnknownBaseIsSaidToBeDone), Driver::Waits);
+    let noticed = noticed(&setup, &CORE, Budget { cuts: 1, ..Budget::default() });
+    assert!(noticed.contains(RIGHTS), "{noticed:?}");
 }
 
 #[test]
@@ -111,6 +125,9 @@ fn every_check_is_one_that_some_mutant_fails() {
         LATE,
         KEPT,
         REMOVAL,
+        BROWSER,
+        RIGHTS,
+        LED_ON,
     ];
     let all: BTreeSet<_> = CHECKS.iter().map(|(name, _)| *name).collect();
     assert_eq!(BTreeSet::from(bitten), all);

@@ -5,10 +5,14 @@ use crate::explore::{Budget, Report, explore};
 use crate::script::Script;
 use crate::setup::Setup;
 
-pub const NO_CUTS: Budget = Budget { cuts: 0, failures: 0 };
-pub const ONE_CUT: Budget = Budget { cuts: 1, failures: 0 };
-pub const BOTH_CUT: Budget = Budget { cuts: 2, failures: 0 };
-pub const ONE_FAILURE: Budget = Budget { cuts: 0, failures: 1 };
+pub const NO_CUTS: Budget = Budget { cuts: 0, failures: 0, under_way: false, deaths: false };
+pub const ONE_CUT: Budget = Budget { cuts: 1, ..NO_CUTS };
+pub const BOTH_CUT: Budget = Budget { cuts: 2, ..NO_CUTS };
+pub const ONE_FAILURE: Budget = Budget { failures: 1, ..NO_CUTS };
+/// One request is dropped, perhaps with its call under way, while the store fails once.
+pub const LOST_ANSWERS: Budget = Budget { cuts: 1, failures: 1, under_way: true, deaths: false };
+/// The same, and the process ends soon afterwards.
+pub const DEATHS: Budget = Budget { cuts: 2, failures: 0, under_way: true, deaths: true };
 
 /// What an enumeration must come to at the least, so that it cannot become empty without anybody noticing.
 pub struct Floor {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use session_core::close::Fresh;
+use session_core::close::{Fresh, Undo};
 use session_core::state::Use;
 use session_core::{Close, Load, Open, State, StoreKey};
 use time::OffsetDateTime;
@@ -53,6 +53,8 @@ pub struct Log {
     pub destroyed: Option<usize>,
     /// The store failed once, and the handler tried again.
     pub retried: bool,
+    /// The server's process ended before it had taken back what the browser was not told of.
+    pub died: bool,
 }
 
 enum Task {
@@ -60,6 +62,8 @@ enum Task {
     Saving(Close),
     /// The reply is out; this is still to be written.
     Lagging(Call),
+    /// There will be no reply; what the browser was not told of is taken back.
+    Undoing(Undo),
     Over,
 }
 
@@ -71,6 +75,8 @@ pub struct Request<'a> {
     /// What the current part changed, until its save settles.
     unsaved: Vec<Change>,
     lagging: VecDeque<Call>,
+    /// A call that was under way when the request was dropped, and has not reached the store yet.
+    pub stray: Option<Call>,
     pub asked_at: OffsetDateTime,
     pub log: Log,
 }
@@ -90,6 +96,7 @@ impl<'a> Request<'a> {
             task: Task::Over,
             unsaved: Vec::new(),
             lagging: VecDeque::new(),
+            stray: None,
             asked_at: now,
             log: Log {
                 script,
@@ -99,6 +106,7 @@ impl<'a> Request<'a> {
                 saw_data: None,
                 destroyed: None,
                 retried: false,
+                died: false,
             },
         };
         request.opened(open, now, 0, ids);
@@ -110,7 +118,11 @@ impl<'a> Request<'a> {
     }
 
     pub fn is_writing(&self) -> bool {
-        matches!(self.task, Task::Saving(_))
+        matches!(self.task, Task::Saving(_) | Task::Undoing(_))
+    }
+
+    pub fn is_undoing(&self) -> bool {
+        matches!(self.task, Task::Undoing(_))
     }
 
     /// The call it waits to make.
@@ -127,6 +139,11 @@ impl<'a> Request<'a> {
             }
             Task::Saving(close) => close_call(close).expect("a finished close waits for nothing"),
             Task::Lagging(call) => call.clone(),
+            Task::Undoing(undo) => Call::Update {
+                key: undo.key().clone(),
+                record: undo.record().clone(),
+                base: Some(undo.base().clone()),
+            },
             Task::Over => panic!("a request that is over calls nobody"),
         }
     }
@@ -144,18 +161,31 @@ impl<'a> Request<'a> {
                 self.drive(close, now, calls, ids);
             }
             Task::Lagging(_) => self.lag(),
+            Task::Undoing(undo) => {
+                let Answer::Update(answer) = answer else { panic!("an update is answered as one") };
+                self.task = undo.resume(answer).map_or(Task::Over, Task::Undoing);
+            }
             Task::Over => panic!("a request that is over waits for no answer"),
         }
     }
 
     /// The request is dropped where it stands.
     pub fn cut(&mut self, calls: usize) {
-        self.task = Task::Over;
+        match std::mem::replace(&mut self.task, Task::Over) {
+            Task::Saving(close) => self.take_back(close),
+            Task::Undoing(_) => self.log.died = true,
+            Task::Asking(_) | Task::Lagging(_) | Task::Over => {}
+        }
         self.lagging.clear();
         // Where the reply went out before the write, the client has it.
         if self.log.end == End::Running {
             self.finish(End::Cut, calls);
         }
+    }
+
+    fn take_back(&mut self, close: Close) {
+        let undo = close.abandon().undo().filter(|_| self.setup.driver != Driver::NeverTakesBack);
+        self.task = undo.map_or(Task::Over, Task::Undoing);
     }
 
     /// The store could not answer. The handler tries once more.
@@ -168,9 +198,12 @@ impl<'a> Request<'a> {
                 let close = state.close(Use::Used, now, &mut || ids.fresh(&self.setup.policy));
                 self.drive(close, now, calls, ids);
             }
-            Task::Saving(_) | Task::Asking(_) | Task::Lagging(_) | Task::Over => {
-                self.finish(End::Failed, calls)
+            Task::Saving(close) => {
+                self.take_back(close);
+                self.finish(End::Failed, calls);
             }
+            Task::Undoing(undo) => self.task = Task::Undoing(undo),
+            Task::Asking(_) | Task::Lagging(_) | Task::Over => self.finish(End::Failed, calls),
         }
     }
 
@@ -226,7 +259,7 @@ impl<'a> Request<'a> {
     fn pass_on(&self, told: Told) -> Told {
         match (self.setup.driver, told) {
             (Driver::TidiesUp, Told::Nothing) if self.log.saw_data == Some(false) => Told::Removed,
-            (Driver::Waits | Driver::RepliesEarly | Driver::TidiesUp, told) => told,
+            (Driver::Waits | Driver::RepliesEarly | Driver::TidiesUp | Driver::NeverTakesBack, told) => told,
         }
     }
 

@@ -23,7 +23,12 @@ pub enum Script {
     RegenerateAndWrite,
     Renew,
     RenewAndWrite,
+    /// A new id, as a routine.
+    Rotate,
+    RotateAndWrite,
     Login,
+    /// Logs in the owner that the session has already.
+    LoginAgain,
     Destroy,
     /// Writes, saves, writes another key.
     SaveThenWrite,
@@ -45,7 +50,7 @@ pub enum Script {
     StrangerWrites,
 }
 
-pub const ALL: [Script; 21] = [
+pub const ALL: [Script; 24] = [
     Script::Read,
     Script::Roll,
     Script::Write,
@@ -56,7 +61,10 @@ pub const ALL: [Script; 21] = [
     Script::RegenerateAndWrite,
     Script::Renew,
     Script::RenewAndWrite,
+    Script::Rotate,
+    Script::RotateAndWrite,
     Script::Login,
+    Script::LoginAgain,
     Script::Destroy,
     Script::SaveThenWrite,
     Script::SaveThenIncrement,
@@ -70,7 +78,7 @@ pub const ALL: [Script; 21] = [
 ];
 
 /// Those that triples are made of in every run of the tests; the others differ from them in how many steps they take.
-pub const CORE: [Script; 10] = [
+pub const CORE: [Script; 11] = [
     Script::Read,
     Script::Roll,
     Script::Write,
@@ -78,6 +86,7 @@ pub const CORE: [Script; 10] = [
     Script::Increment,
     Script::RegenerateAndWrite,
     Script::Renew,
+    Script::Rotate,
     Script::Login,
     Script::Destroy,
     Script::SaveThenWrite,
@@ -119,7 +128,7 @@ impl Script {
     }
 
     pub fn logs_in(self) -> bool {
-        matches!(self, Self::Login | Self::LoginThenWrite | Self::NewcomerLogsIn)
+        matches!(self, Self::Login | Self::LoginAgain | Self::LoginThenWrite | Self::NewcomerLogsIn)
     }
 
     pub fn destroys(self) -> bool {
@@ -129,6 +138,12 @@ impl Script {
     /// Whether its new id comes with the old one's data.
     pub fn renews(self) -> bool {
         matches!(self, Self::Renew | Self::RenewAndWrite | Self::SaveThenRenew | Self::RenewTwice)
+            || self.rotates()
+    }
+
+    /// Whether the old id leads on to the new one.
+    pub fn rotates(self) -> bool {
+        matches!(self, Self::Rotate | Self::RotateAndWrite)
     }
 
     pub fn regenerates(self) -> bool {
@@ -198,6 +213,18 @@ impl Script {
             (Self::RenewAndWrite, _) => {
                 state.renew().unwrap();
                 set(state, format!("own-{me}"), me)
+            }
+            (Self::Rotate, _) => {
+                state.rotate().unwrap();
+                Vec::new()
+            }
+            (Self::RotateAndWrite, _) => {
+                state.rotate().unwrap();
+                set(state, format!("own-{me}"), me)
+            }
+            (Self::LoginAgain, _) => {
+                state.login(owner("the first"), now).unwrap();
+                Vec::new()
             }
             (Self::Login | Self::NewcomerLogsIn, _) | (Self::LoginThenWrite, 0) => {
                 state.login(owner("another"), now).unwrap();

@@ -38,6 +38,8 @@ pub enum Driver {
     RepliesEarly,
     /// Takes away every cookie that led to nothing, whatever the core says.
     TidiesUp,
+    /// Forgets a renewal that was broken off.
+    NeverTakesBack,
 }
 
 /// Makes ids: a counter in place of randomness, so that every run can be made again.

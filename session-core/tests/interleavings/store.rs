@@ -104,6 +104,7 @@ pub enum Flaw {
     CreateOverwrites,
     UpdateUpserts,
     UpdateIgnoresBase,
+    UnknownBaseIsSaidToBeDone,
     TouchUpserts,
     TouchIgnoresBase,
     TouchChangesTheVersion,
@@ -192,6 +193,9 @@ impl ModelStore {
     }
 
     fn update(&mut self, key: &StoreKey, record: &Record, base: Option<&Version>) -> Updated {
+        if self.has(Flaw::UnknownBaseIsSaidToBeDone) && base == Some(&Version::unknown()) {
+            return Updated::Done(Version::unknown());
+        }
         match self.map.get(key) {
             None if !self.has(Flaw::UpdateUpserts) => return Updated::Missing,
             Some(stored)

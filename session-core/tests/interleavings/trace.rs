@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use session_core::StoreKey;
+use session_core::{Open, State, StoreKey};
 use session_core::store::Stored;
 use time::OffsetDateTime;
 
 use crate::explore::How;
-use crate::request::{Claim, Log};
+use crate::request::{Claim, End, Log};
 use crate::script::{COUNTER, Change, Script};
 use crate::setup::{Ids, Setup};
-use crate::store::ModelStore;
+use crate::store::{Answer, Call, ModelStore};
 
 /// A call as it was carried out.
 pub struct Event {
@@ -60,8 +60,8 @@ impl Trace<'_> {
         let mut events = self.events.iter();
         for (actor, how) in &self.schedule {
             let event = match how {
-                How::CutBefore | How::FailBefore => None,
-                How::Call | How::CutAfter | How::FailAfter => events.next(),
+                How::CutBefore | How::FailBefore | How::CutUnderWay => None,
+                How::Call | How::CutAfter | How::FailAfter | How::Arrival => events.next(),
             };
             let _ = match event {
                 Some(event) => write!(text, "\n  {actor} {} -> {}", event.name, event.answer),
@@ -116,7 +116,8 @@ impl Trace<'_> {
         let mut key = key;
         for event in &self.events[after..] {
             if let Some(step) = moved(event).filter(|step| step.from == key) {
-                if !self.script(step.actor).renews() {
+                let put_back = self.was_taken_back(step.actor) && self.script(step.actor) == Script::LoginAgain;
+                if !self.script(step.actor).renews() && !put_back {
                     return Fate::Ended;
                 }
                 key = step.to;
@@ -133,10 +134,33 @@ impl Trace<'_> {
         let (mut key, mut by_login) = (key, false);
         while *key != self.setup.root {
             let step = self.events.iter().filter_map(moved).find(|step| step.to == key)?;
-            by_login |= self.script(step.actor).logs_in();
+            by_login |= self.script(step.actor).logs_in() && !self.was_taken_back(step.actor);
             key = step.from;
         }
         Some(by_login)
+    }
+
+    /// Whether this request was broken off, and what the browser was not told of was taken back.
+    pub fn was_taken_back(&self, actor: usize) -> bool {
+        let log = &self.logs[actor];
+        matches!(log.end, End::Cut | End::Failed) && !log.died && self.setup.tombstones()
+    }
+
+    /// The session that the browser's first cookie leads to at the end, when nothing is under way any more.
+    pub fn seen_by_the_browser(&self) -> Box<State> {
+        let (now, mut store) = (self.setup.at(self.schedule.len() + 1), self.store.clone());
+        let mut open = self.setup.open(Some(&self.setup.cookie));
+        loop {
+            open = match open {
+                Open::Ready(state) => return state,
+                Open::Outside => panic!("every path is inside `/`"),
+                Open::Load(load) => {
+                    let call = Call::Load { key: load.key().clone(), extend: None };
+                    let Answer::Load(stored) = store.answer(&call, now) else { unreachable!() };
+                    load.resume(stored, now)
+                }
+            };
+        }
     }
 
     /// The write that a claim rests on, and where it stands among the calls.
