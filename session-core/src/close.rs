@@ -11,8 +11,8 @@ use crate::id::{SessionId, StoreKey};
 use crate::policy::{CacheHeaders, Concurrency, Policy, Rolling};
 use crate::record::{self, Facts, Moved, RecordCookie};
 use crate::state::{Loaded, Source, State, Use};
-use crate::successor;
 use crate::store::{Owner, Record, Version};
+use crate::successor;
 use crate::table::{Change, CookieVerb, Intent, Rules, Verb, decide};
 use crate::values::{Delta, Op};
 

@@ -269,8 +269,7 @@ impl Load {
         }
         // Who was led on by a rotation has an old cookie, and gets the new one.
         let reseal = self.current.seal == Seal::Retired || self.followed > 0;
-        let extended =
-            self.extending.is_some_and(|to| (to - stored.record.expires_at).abs() <= ROUNDING);
+        let extended = self.extending.is_some_and(|to| (to - stored.record.expires_at).abs() <= ROUNDING);
         Ok(State::loaded(
             &self.policy,
             &self.visit,

@@ -140,7 +140,9 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
 
         // A late request neither writes into the renewed session nor gets one of its own, which would take the renewed
         // session's cookie out of the browser.
-        (O::Superseded, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::None) => (V::Nothing, Cookie::Leave),
+        (O::Superseded, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::None) => {
+            (V::Nothing, Cookie::Leave)
+        }
         (O::Superseded, I::Keep | I::Renew | I::Rotate | I::Regenerate, C::Cookie | C::Data) => {
             (V::Refuse, Cookie::Leave)
         }

@@ -44,7 +44,10 @@ mod store;
 #[path = "interleavings/trace.rs"]
 mod trace;
 
-use prove::{BOTH_CUT, DEATHS, Floor, LOST_ANSWERS, NO_CUTS, ONE_CUT, ONE_FAILURE, pairs, prove, triples, triples_that_save_once};
+use prove::{
+    BOTH_CUT, DEATHS, Floor, LOST_ANSWERS, NO_CUTS, ONE_CUT, ONE_FAILURE, pairs, prove, triples,
+    triples_that_save_once,
+};
 use script::{ALL, CORE, Script};
 use setup::{Mode, Setup};
 use store::Fold;

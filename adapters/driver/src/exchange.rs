@@ -256,9 +256,12 @@ impl Exchange {
         };
         let close = Some(save::close(&self.0.sessions, state, usage)?);
         let mut finishing = Finishing { sessions: &self.0.sessions, close };
-        save::run(&self.0.sessions, &mut finishing.close)
+        let saved = save::run(&self.0.sessions, &mut finishing.close)
             .instrument(debug_span!(target: "session", "session.save"))
-            .await?;
+            .await;
+        if let Err(error) = saved {
+            return Err(finishing.failed(error));
+        }
         match finishing.close.take() {
             Some(Close::Done(settled)) => Ok(self.reply(settled, usage)),
             Some(close) => Err(save::refusal(&close)),

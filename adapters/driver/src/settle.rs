@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use session_core::State;
 use session_core::close::{Close, Undo};
+use session_core::store::StoreErrorKind;
+use tokio::sync::Semaphore;
 
+use crate::error::Error;
 use crate::sessions::Sessions;
 
 /// The first wait after the store did not answer; each further one is twice as long.
@@ -17,14 +20,28 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// For how long it is tried. A store that was away for longer has most likely lost the move, too.
+/// So often it is tried, which takes an hour. A store that was away for longer has most likely lost the move, too.
 const MOST_ATTEMPTS: u32 = 3600;
+
+/// So many are settled at a time, so that a store that comes back is not stormed; the others wait for their turn.
+static TURNS: Semaphore = Semaphore::const_new(32);
 
 /// A session on its way through the last save of its request. If that does not come to an end, what the browser was not
 /// told of is taken back.
 pub(crate) struct Finishing<'a> {
     pub(crate) sessions: &'a Sessions,
     pub(crate) close: Option<Close>,
+}
+
+impl Finishing<'_> {
+    /// The save ended with this error. If the store has answered, nothing is unknown.
+    pub(crate) fn failed(mut self, error: Error) -> Error {
+        match &error {
+            Error::Store(store) if store.kind() == StoreErrorKind::Unavailable => {}
+            _ => self.close = None,
+        }
+        error
+    }
 }
 
 impl Drop for Finishing<'_> {
@@ -48,6 +65,7 @@ pub(crate) fn take_back(sessions: &Sessions, state: Box<State>) {
 async fn settle(sessions: Sessions, undo: Undo) {
     let mut undo = Some(undo);
     let mut wait = FIRST_WAIT;
+    let _turn = TURNS.acquire().await;
     for _ in 0..MOST_ATTEMPTS {
         let Some(step) = &undo else {
             tracing::info!(target: "session", event = "renewal_undone");

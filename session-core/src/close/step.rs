@@ -45,9 +45,7 @@ impl Create {
     /// Goes on with the store's answer.
     pub fn resume(mut self, answer: Created, now: OffsetDateTime, fresh: Fresh<'_>) -> Close {
         match answer {
-            Created::Done(version) => {
-                self.state.saved(self.id, self.key, version, self.record, self.cookie)
-            }
+            Created::Done(version) => self.state.saved(self.id, self.key, version, self.record, self.cookie),
             // Two ids are never equal by chance; a generator that repeats itself must not hand out another's session.
             Created::Exists => {
                 self.state.id = Some(fresh());
@@ -108,9 +106,7 @@ impl Update {
     /// Goes on with the store's answer.
     pub fn resume(mut self, answer: Updated, now: OffsetDateTime) -> Close {
         match answer {
-            Updated::Done(version) => {
-                self.state.saved(self.id, self.key, version, self.record, self.cookie)
-            }
+            Updated::Done(version) => self.state.saved(self.id, self.key, version, self.record, self.cookie),
             Updated::Missing => self.state.gone(),
             Updated::Conflict(stored) => match self.state.rebase(stored, now) {
                 Ok(Rebased::Merged) => Self::begin(self.state, self.cookie, now),
@@ -245,9 +241,7 @@ impl Rename {
     pub fn resume(mut self, answer: Replaced, now: OffsetDateTime, fresh: Fresh<'_>) -> Close {
         self.state.id = Some(self.id.clone());
         match answer {
-            Replaced::Done(version) => {
-                self.state.saved(self.id, self.new, version, self.record, self.cookie)
-            }
+            Replaced::Done(version) => self.state.saved(self.id, self.new, version, self.record, self.cookie),
             Replaced::Exists => {
                 self.state.id = Some(fresh());
                 self.state.moving = None;

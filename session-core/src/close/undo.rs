@@ -58,7 +58,8 @@ impl State {
             Intent::Renew | Intent::Regenerate | Intent::Login => false,
             Intent::Keep | Intent::Destroy | Intent::Unset => return None,
         };
-        let State { policy, source: Source::Loaded(old), id: Some(id), facts, moving: Some(moving), .. } = *self
+        let State { policy, source: Source::Loaded(old), id: Some(id), facts, moving: Some(moving), .. } =
+            *self
         else {
             return None;
         };
@@ -108,9 +109,7 @@ impl Undo {
                     Some(_) | None => None,
                 }
             }
-            (Step::TakeBack { left }, Updated::Done(_)) => {
-                Self { step: Step::LeadOn, ..self }.lead_on(&left)
-            }
+            (Step::TakeBack { left }, Updated::Done(_)) => Self { step: Step::LeadOn, ..self }.lead_on(&left),
             (Step::TakeBack { left }, Updated::Conflict(found)) => {
                 // Nobody else was told of it, so this is what the move has stored, or this very step.
                 let base = found.version;
@@ -129,7 +128,8 @@ impl Undo {
     fn take_back(self, left: Stored) -> Option<Self> {
         // Who asked to leave an owner's session behind is not put back into it: it may have been revoked since.
         let owner = record::decode(&self.old.payload).ok()?.facts.owner;
-        let keeping = if owner.is_none() || owner == self.owner { Keeping::Everything } else { Keeping::Nothing };
+        let keeping =
+            if owner.is_none() || owner == self.owner { Keeping::Everything } else { Keeping::Nothing };
         let record = self.old.restored(keeping)?;
         let key = self.new.clone();
         Some(Self { step: Step::TakeBack { left }, key, base: Version::unknown(), record, ..self })

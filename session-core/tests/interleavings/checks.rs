@@ -323,7 +323,12 @@ fn led_on(trace: &Trace<'_>) -> Verdict {
             hard |= !trace.script(step.actor).rotates();
             key = step.to;
         }
-        if trace.setup.tombstones() && rotated && !hard && trace.lived(key, last) && log.saw_data == Some(false) {
+        if trace.setup.tombstones()
+            && rotated
+            && !hard
+            && trace.lived(key, last)
+            && log.saw_data == Some(false)
+        {
             return Err(format!("{actor} came with an old id, and was not led on"));
         }
     }

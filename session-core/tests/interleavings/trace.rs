@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use session_core::{Open, State, StoreKey};
 use session_core::store::Stored;
+use session_core::{Open, State, StoreKey};
 use time::OffsetDateTime;
 
 use crate::explore::How;
@@ -116,7 +116,8 @@ impl Trace<'_> {
         let mut key = key;
         for event in &self.events[after..] {
             if let Some(step) = moved(event).filter(|step| step.from == key) {
-                let put_back = self.was_taken_back(step.actor) && self.script(step.actor) == Script::LoginAgain;
+                let put_back =
+                    self.was_taken_back(step.actor) && self.script(step.actor) == Script::LoginAgain;
                 if !self.script(step.actor).renews() && !put_back {
                     return Fate::Ended;
                 }
