@@ -1,5 +1,6 @@
 //! The session of one request: its values, where it came from, what the handler wants of it, and what it changed.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,6 @@ pub(crate) enum Source {
     Superseded { to: StoreKey },
 }
 
-#[derive(Debug)]
 pub(crate) struct Loaded {
     /// The id that the record is kept under; the session may be about to get another.
     pub(crate) id: SessionId,
@@ -43,6 +43,12 @@ pub(crate) struct Loaded {
     pub(crate) expires_at: OffsetDateTime,
     /// The record as the store has it, so that it can be put back.
     pub(crate) payload: Arc<str>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 /// The session of one request, between [`open`](Policy::open) and [`close`](Self::close).

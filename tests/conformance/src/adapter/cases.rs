@@ -20,6 +20,7 @@ mod races;
 mod reading;
 mod records;
 mod responses;
+mod rotation;
 mod secrets;
 mod special;
 mod story;
@@ -46,6 +47,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     caching::CASES,
     defaults::CASES,
     privileges::CASES,
+    rotation::CASES,
     merging::CASES,
     special::CASES,
     story::CASES,

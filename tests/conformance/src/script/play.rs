@@ -138,6 +138,7 @@ async fn on_session(session: &Session, step: &Step) -> Result<Value, Error> {
         Step::IsNew => seen = json!(session.is_new()?),
         Step::Regenerate => session.regenerate()?,
         Step::Renew => session.renew()?,
+        Step::Rotate => session.rotate()?,
         Step::Destroy => session.destroy()?,
         Step::Unset => session.unset()?,
         Step::Save => session.save().await?,

@@ -24,6 +24,7 @@ pub(crate) enum Step {
     IsNew,
     Regenerate,
     Renew,
+    Rotate,
     Destroy,
     Unset,
     Save,

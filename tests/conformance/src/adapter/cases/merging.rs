@@ -27,6 +27,8 @@ promises! {
     ours a_logout_that_crosses_a_renewal_ends_the_renewed_session;
     ours of_twenty_parallel_renewals_one_succeeds_and_nobody_becomes_anonymous;
     ours a_slow_write_that_crosses_a_renewal_is_told_so;
+    ours a_slow_write_that_crosses_a_rotation_goes_with_the_session;
+    ours of_twenty_parallel_rotations_all_end_in_one_session;
     ours a_slow_reader_that_crosses_a_login_does_not_undo_it;
     ours a_slow_writer_that_crosses_a_login_does_not_undo_it;
     ours an_end_by_time_beats_a_slow_write needs ToldTime;
@@ -208,6 +210,32 @@ async fn a_slow_write_that_crosses_a_renewal_is_told_so(it: Subject) -> Outcome 
     let page = slow.request.page().await?;
     ensure_eq!((page.status, page.set_cookies().len()), (409, 0), "the status and the cookies");
     ensure_eq!(slow.browser.play([get("n")]).await?.seen, [json!(1)], "the value");
+    Ok(())
+}
+
+async fn a_slow_write_that_crosses_a_rotation_goes_with_the_session(it: Subject) -> Outcome {
+    let slow = slow(&it, safe(), [count("n")]).await?;
+    slow.browser.play([Step::Rotate]).await?;
+    let rotated = slow.site.cookie_of(&slow.browser.session_cookie().unwrap_or_default());
+    slow.gate.open(1).await?;
+    let page = slow.request.page().await?.expect(200)?;
+    let set = page.set_cookies();
+    ensure!(set.len() == 1 && set.iter().all(|line| line.starts_with(&rotated)), "the new cookie is not set");
+    ensure_eq!(slow.browser.play([get("n")]).await?.seen, [json!(2)], "the value");
+    Ok(())
+}
+
+async fn of_twenty_parallel_rotations_all_end_in_one_session(it: Subject) -> Outcome {
+    let (site, browser) = it.begun(safe(), [login("ann"), insert("n", 0)]).await?;
+    let gate = site.gate("twenty");
+    let requests: Vec<_> =
+        (0..20).map(|_| browser.start("/play", [count("n"), Step::Rotate, gate.pause()])).collect();
+    gate.arrived(20).await?;
+    gate.open(20).await?;
+    for request in requests {
+        request.page().await?.expect(200)?;
+    }
+    ensure_eq!(browser.play([Step::Owner, get("n")]).await?.seen, [json!("ann"), json!(20)], "the session");
     Ok(())
 }
 
