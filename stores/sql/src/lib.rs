@@ -46,6 +46,8 @@ mod moment;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod name;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod outlive;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod purge;

@@ -10,6 +10,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{store_error, too_late};
+use crate::outlive::begun;
 
 /// How often a verb is begun again after the server has rolled it back in favour of another one.
 const RETRIES: u32 = 5;
@@ -39,7 +40,8 @@ impl<DB: Database> Server<DB> {
             Limit::InTime => Some(until),
             Limit::Unhurried => None,
         };
-        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Returns })
+        begun();
+        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Closes })
     }
 }
 
@@ -53,6 +55,10 @@ pub(crate) enum Limit {
 }
 
 /// A connection for one verb.
+///
+/// It is closed unless the verb was carried out to its end. A verb that is dropped in its work (the runtime ends, a caller
+/// leaves a walk over the table) leaves a connection that nobody can vouch for: there may be a transaction that the
+/// client library does not know of, or an answer that it would take for the next one's.
 pub(crate) struct Lease<DB: Database> {
     pub(crate) connection: PoolConnection<DB>,
     until: Option<Instant>,
@@ -69,14 +75,18 @@ enum Fate {
 }
 
 impl<DB: Database> Drop for Lease<DB> {
-    /// Gives the connection back.
+    /// Gives the connection back, or closes it.
     ///
     /// The pool asks the server whether a connection that comes back still works, and by itself it would wait for the answer
     /// without end: a server that goes silent at that moment would have taken a place in the pool for good.
     fn drop(&mut self) {
-        // Without a runtime nobody can be asked; the pool does then what it does.
-        if let (Fate::Returns, Ok(runtime)) = (self.fate, Handle::try_current()) {
-            runtime.spawn(timeout(self.patience, self.connection.return_to_pool()));
+        match (self.fate, Handle::try_current()) {
+            (Fate::Closes, _) => self.connection.close_on_drop(),
+            (Fate::Returns, Ok(runtime)) => {
+                runtime.spawn(timeout(self.patience, self.connection.return_to_pool()));
+            }
+            // Without a runtime nobody can be asked; the pool does then what it does.
+            (Fate::Returns, Err(_)) => {}
         }
     }
 }
@@ -88,39 +98,38 @@ impl<DB: Database> Lease<DB> {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_secs(365 * 86_400))
     }
 
+    /// The work is done, and the connection as it was before.
+    pub(crate) fn returns(&mut self) {
+        self.fate = Fate::Returns;
+    }
+
     /// The verb's answer; `None` if the server rolled the work back in favour of somebody else's, so that it is
     /// to be done again.
     ///
-    /// A caller that drops the verb leaves a connection that is still waiting for its answer; the pool reads the
-    /// answer, and rolls back an open transaction, before it lends the connection again. Where the *server* did not
-    /// answer, the connection is closed here, so that a server that has gone away does not keep the whole pool.
+    /// Where the *server* did not answer, the connection is closed, so that a server that has gone away does not keep the
+    /// whole pool.
     pub(crate) fn judge<T>(
         &mut self,
         done: Result<Result<T, sqlx::Error>, Elapsed>,
     ) -> Option<Result<T, StoreError>> {
         let error = match done {
-            Ok(Ok(answer)) => return Some(Ok(answer)),
+            Ok(Ok(answer)) => {
+                self.returns();
+                return Some(Ok(answer));
+            }
             Ok(Err(error)) if self.retries < RETRIES && is_rolled_back(&error) => {
                 self.retries += 1;
                 return None;
             }
             Ok(Err(error)) => {
-                if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) {
-                    self.close();
+                if !matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) {
+                    self.returns();
                 }
                 store_error(error)
             }
-            Err(_) => {
-                self.close();
-                too_late()
-            }
+            Err(_) => too_late(),
         };
         Some(Err(error))
-    }
-
-    fn close(&mut self) {
-        self.fate = Fate::Closes;
-        self.connection.close_on_drop();
     }
 }
 

@@ -21,8 +21,8 @@
 //! * A confirmed change is as durable as the server makes it: see its `innodb_flush_log_at_trx_commit`. With anything but
 //!   `1`, the last moments before a crash may be lost, logouts among them.
 //! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
-//! * A future that is dropped leaves the record as it was or as it was to be. A dropped transaction is rolled back before
-//!   its connection is used again.
+//! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
+//!   that has got a connection is carried out to its end, whoever has gone away.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
 //!
 //! # What is not
@@ -101,6 +101,7 @@ use sqlx::{MySql, MySqlPool};
 
 pub use self::builder::MysqlBuilder;
 use self::schema::{Limits, Statements};
+use crate::outlive::outliving;
 use crate::purge::PurgeTask;
 use crate::server::Server;
 
@@ -117,6 +118,8 @@ struct Inner {
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
 }
+
+outliving!(MysqlStore, Verbs);
 
 impl fmt::Debug for MysqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

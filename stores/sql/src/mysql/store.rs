@@ -11,14 +11,14 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::MysqlStore;
+use super::{MysqlStore, Verbs};
 use crate::digest::{text, version_of};
 use crate::error::not_a_session;
 use crate::moment::{from_seconds, seconds};
 use crate::server::verb;
 
 #[async_trait]
-impl Store for MysqlStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,
@@ -143,7 +143,7 @@ impl Store for MysqlStore {
             let moved = match replace.tombstone {
                 None => self.rename(connection, old, new, &replace, now).await?,
                 Some(tombstone) => {
-                    // A transaction that is dropped is rolled back.
+                    // Rolled back where it fails; where it is dropped, its connection is closed.
                     let mut tx = connection.begin().await?;
                     let moved = self.rename(&mut tx, old, new, &replace, now).await?;
                     if moved == Some(true) {

@@ -130,7 +130,10 @@ impl PostgresBuilder {
 
     async fn finish(self, table: Table, pool: PgPool) -> Result<PostgresStore, StoreError> {
         let server = Server::new(pool, self.patience);
-        migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table).await?;
+        let mut lease = server.lease(Limit::Unhurried).await?;
+        migrate(&mut lease.connection, &table).await?;
+        lease.returns();
+        drop(lease);
         Ok(PostgresStore(Arc::new(Inner {
             sql: Statements::new(&table),
             server,
