@@ -48,11 +48,11 @@ impl Cuts {
         Self { tried: 0, ended: 0 }
     }
 
-    /// Whether there is another number to try. There is none when the verb has come to its end four times in a row: how often
+    /// Whether there is another number to try. There is none when the verb has come to its end three times in a row: how often
     /// it is polled differs from time to time.
     fn next(&mut self) -> bool {
         self.tried += 1;
-        self.ended < 4 && self.tried <= 2 * MOST
+        self.ended < 3 && self.tried <= 2 * MOST
     }
 
     /// Polls a verb that many times, then drops it; answers what it answered by then.
@@ -110,7 +110,7 @@ async fn nobody_notices(it: &Subject) -> Outcome {
     });
     let made = together(made).await?;
     for (n, key) in &made {
-        for stored in seen(it, key, 4).await? {
+        for stored in seen(it, key, 2).await? {
             let stored =
                 stored.ok_or_else(|| Failure::new("a session made just now is seen as a stranger"))?;
             it.same(&stored.record, &it.record(*n))?;
@@ -122,7 +122,7 @@ async fn nobody_notices(it: &Subject) -> Outcome {
     });
     together(ended).await?;
     for (_, key) in &made {
-        for stored in seen(it, key, 4).await? {
+        for stored in seen(it, key, 2).await? {
             ensure!(stored.is_none(), "a session ended just now is still seen as signed in");
         }
     }

@@ -179,4 +179,12 @@ faults! {
     PurgeDoesNothing => ["purge_removes_the_expired_and_only_them", "purge_removes_at_most_a_batch"],
     /// All at once.
     PurgeIgnoresBatch => ["purge_removes_at_most_a_batch"],
+    /// A verb that is dropped leaves its connection in a transaction, which sees what was there when it began.
+    DroppedKeepsSnapshot => ["a_create_that_is_dropped_anywhere_is_done_or_not", "an_update_that_is_dropped_anywhere_is_done_or_not", "a_touch_that_is_dropped_anywhere_is_done_or_not", "a_load_that_is_dropped_anywhere_moves_the_expiry_or_not", "a_replace_that_is_dropped_anywhere_is_done_or_not", "a_delete_that_is_dropped_anywhere_is_done_or_not", "a_crowd_that_goes_away_is_noticed_by_nobody", "a_revoke_that_is_dropped_anywhere_is_done_by_the_next_one", "a_list_that_is_dropped_anywhere_is_noticed_by_nobody", "a_purge_that_is_dropped_anywhere_is_noticed_by_nobody", "a_clear_that_is_dropped_anywhere_is_done_by_the_next_one"],
+    /// A verb that is dropped never gives its connection back.
+    DroppedKeepsConnection => ["an_update_that_is_dropped_anywhere_is_done_or_not", "a_crowd_that_goes_away_is_noticed_by_nobody"],
+    /// A write that is dropped keeps its record locked.
+    DroppedKeepsLock => ["an_update_that_is_dropped_anywhere_is_done_or_not", "a_replace_that_is_dropped_anywhere_is_done_or_not"],
+    /// The index first, then the record.
+    UpdateIndexesFirst => ["an_update_that_is_dropped_anywhere_is_done_or_not"],
 }
