@@ -6,14 +6,16 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use session_core::store::StoreError;
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgPool, Postgres};
 
-use super::schema::{Statements, Table, migrate};
+use super::schema::{Statements, Table};
 use super::{Inner, PostgresStore};
 use crate::error::store_error;
+use crate::extending::Extending;
+use crate::lazy::Lazy;
 use crate::name::Name;
-use crate::server::{Limit, Server, pool};
+use crate::server::{Server, pool};
 
 /// Options of a [`PostgresStore`]; made by [`PostgresStore::builder`].
 ///
@@ -86,8 +88,32 @@ impl PostgresBuilder {
     ///
     /// As [`connect_with`](Self::connect_with), and `Refused` if the URL cannot be read.
     pub async fn connect(self, url: &str) -> Result<PostgresStore, StoreError> {
-        let options = PgConnectOptions::from_str(url).map_err(store_error)?;
-        self.connect_with(options).await
+        self.connect_with(options(url)?).await
+    }
+
+    /// A store at this [URL](PgConnectOptions#connection-string) that connects at its first use: for a server that may start after this process.
+    ///
+    /// What is missing of the table is made at the first use, too, and both are tried again at later ones until they succeed.
+    /// Until then every verb answers [`Unavailable`](session_core::store::StoreErrorKind::Unavailable), at once if nobody
+    /// listens there, or [`Refused`](session_core::store::StoreErrorKind::Refused) if the server answers and somebody must act:
+    /// a wrong password, a missing right. After a failure the server is left alone for a tenth of a second, after a refusal for a
+    /// second; however many ask, one connection is tried at a time.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), session_core::store::StoreError> {
+    /// use session_store_sql::PostgresStore;
+    ///
+    /// let store = PostgresStore::builder().table("web").connect_lazy("postgres://app:secret@db.example.com/app")?;
+    /// # Ok(())
+    /// # }
+    /// # example().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for what can never work: a name that is not usable, a URL that cannot be read.
+    pub fn connect_lazy(self, url: &str) -> Result<PostgresStore, StoreError> {
+        self.connect_lazy_with(options(url)?)
     }
 
     /// Connects with options that are put together in code: TLS certificates, a socket, a password from elsewhere.
@@ -101,11 +127,20 @@ impl PostgresBuilder {
     /// `Refused` if a name is not usable, the server does not let this account in or does not let it make what is missing,
     /// or the table is not as connect-pg-simple makes it. `Unavailable` if the server cannot be reached.
     pub async fn connect_with(self, options: PgConnectOptions) -> Result<PostgresStore, StoreError> {
+        self.connect_lazy_with(options)?.made().await
+    }
+
+    /// As [`connect_lazy`](Self::connect_lazy), with options that are put together in code.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if a name is not usable.
+    pub fn connect_lazy_with(self, options: PgConnectOptions) -> Result<PostgresStore, StoreError> {
         let table = self.place()?;
         let wait = self.patience * 3 / 4;
         let options = options.options([("lock_timeout", format!("{}ms", wait.as_millis()))]);
-        let pool = pool(self.connections, self.patience).connect_with(options).await.map_err(store_error)?;
-        self.finish(table, pool).await
+        let server = Server::lazy(pool(self.connections, self.patience), options, self.patience);
+        Ok(Self::finish(table, server))
     }
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
@@ -118,7 +153,7 @@ impl PostgresBuilder {
     /// As [`connect_with`](Self::connect_with).
     pub async fn from_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
         let table = self.place()?;
-        self.finish(table, pool).await
+        Self::finish(table, Server::new(pool, self.patience)).made().await
     }
 
     fn place(&self) -> Result<Table, StoreError> {
@@ -128,13 +163,27 @@ impl PostgresBuilder {
         })
     }
 
-    async fn finish(self, table: Table, pool: PgPool) -> Result<PostgresStore, StoreError> {
-        let server = Server::new(pool, self.patience);
-        migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table).await?;
-        Ok(PostgresStore(Arc::new(Inner {
+    fn finish(table: Table, server: Server<Postgres>) -> PostgresStore {
+        PostgresStore(Arc::new(Inner {
             sql: Statements::new(&table),
             server,
+            table,
+            ready: Lazy::default(),
+            extending: Extending::default(),
             purged_up_to: AtomicI64::new(0),
-        })))
+        }))
+    }
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    PgConnectOptions::from_str(url).map_err(store_error)
+}
+
+impl PostgresStore {
+    /// The store, when it has connected and the table is there.
+    async fn made(self) -> Result<Self, StoreError> {
+        self.prepare().await?;
+        self.0.ready.set(());
+        Ok(self)
     }
 }

@@ -26,7 +26,7 @@ impl Directory for PostgresStore {
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        verb!(self.server(), InTime, |connection| {
+        verb!(Reads, self.server(), InTime, |connection| {
             let rows = query(self.sql().sessions_of.clone())
                 .bind(owner.as_str())
                 .bind(millis(now))
@@ -48,7 +48,7 @@ impl Directory for PostgresStore {
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        verb!(self.server(), Unhurried, |connection| {
+        verb!(Reads, self.server(), Unhurried, |connection| {
             let row = query(self.sql().count.clone()).bind(millis(now)).fetch_one(connection).await?;
             row.try_get::<i64, _>(0).map(i64::unsigned_abs)
         })
@@ -61,7 +61,7 @@ impl Directory for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        verb!(self.server(), Unhurried, |connection| {
+        verb!(Reads, self.server(), Unhurried, |connection| {
             let mut after = after.map_or_else(String::new, |key| key.as_str().to_owned());
             loop {
                 let rows = query(self.sql().page.clone())
@@ -87,7 +87,7 @@ impl Directory for PostgresStore {
 
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
         let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-        let blocks = verb!(self.server(), InTime, |connection| {
+        let blocks = verb!(Reads, self.server(), InTime, |connection| {
             let row = query(self.sql().blocks.clone()).fetch_one(connection).await?;
             row.try_get::<i64, _>(0)
         })?;

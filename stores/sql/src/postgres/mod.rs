@@ -100,9 +100,11 @@ use session_core::store::{Directory, Store};
 use sqlx::{PgPool, Postgres};
 
 pub use self::builder::PostgresBuilder;
-use self::schema::Statements;
+use self::schema::{Statements, Table, migrate};
+use crate::extending::Extending;
+use crate::lazy::Lazy;
 use crate::purge::PurgeTask;
-use crate::server::Server;
+use crate::server::{Limit, Server};
 
 /// Sessions in a PostgreSQL table. See the [module](self) for what it promises.
 ///
@@ -113,6 +115,10 @@ pub struct PostgresStore(Arc<Inner>);
 struct Inner {
     sql: Statements,
     server: Server<Postgres>,
+    table: Table,
+    /// Made when the table has been looked at, and made if it was missing.
+    ready: Lazy<()>,
+    extending: Extending,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
 }
@@ -131,6 +137,15 @@ impl PostgresStore {
     /// As [`PostgresBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// A store that connects at its first use, with the usual options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// The store in the table `session` of a database that the application has opened already.
@@ -159,6 +174,7 @@ impl PostgresStore {
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.ready.close();
         self.0.server.close().await;
     }
 
@@ -170,7 +186,25 @@ impl PostgresStore {
         &self.0.purged_up_to
     }
 
-    fn server(&self) -> &Server<Postgres> {
-        &self.0.server
+    fn extending(&self) -> &Extending {
+        &self.0.extending
+    }
+
+    /// The server, once the table is there. At the first use this connects, and makes the table.
+    async fn server(&self) -> Result<&Server<Postgres>, StoreError> {
+        let attempt = || {
+            let store = self.clone();
+            async move {
+                store.0.server.probe().await?;
+                store.prepare().await
+            }
+        };
+        self.0.ready.get_or_make(self.0.server.patience(), attempt).await?;
+        Ok(&self.0.server)
+    }
+
+    /// Makes what is missing of the table.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        migrate(&mut self.0.server.lease(Limit::Unhurried).await?.connection, &self.0.table).await
     }
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _, query};
@@ -24,26 +24,14 @@ impl Store for PostgresStore {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        verb!(self.server(), InTime, |connection| {
-            let Some(mut stored) = self.live(connection, key, now).await? else { return Ok(None) };
-            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
-                return Ok(Some(stored));
-            };
-            let to = millis(extend.to);
-            let done = query(self.sql().extend.clone())
-                .bind(to)
-                .bind(key.as_str())
-                .bind(millis(stored.record.expires_at))
-                .bind(text(&stored.version))
-                .execute(&mut *connection)
-                .await?;
-            if done.rows_affected() == 0 {
-                // Somebody else wrote, touched or ended it in between: their word counts.
-                return self.live(connection, key, now).await;
+        let extend = extend.filter(|_| self.extending().is_on());
+        match self.read(key, extend, now).await {
+            Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
+                self.extending().refused(&error);
+                self.read(key, None, now).await
             }
-            stored.record.expires_at = from_millis(to).ok_or_else(not_a_session)?;
-            Ok(Some(stored))
-        })
+            answer => answer,
+        }
     }
 
     async fn create(
@@ -172,6 +160,35 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    /// The record, with a due expiry moved.
+    async fn read(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        verb!(Reads, self.server(), InTime, |connection| {
+            let Some(mut stored) = self.live(connection, key, now).await? else { return Ok(None) };
+            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
+                return Ok(Some(stored));
+            };
+            let to = millis(extend.to);
+            let done = query(self.sql().extend.clone())
+                .bind(to)
+                .bind(key.as_str())
+                .bind(millis(stored.record.expires_at))
+                .bind(text(&stored.version))
+                .execute(&mut *connection)
+                .await?;
+            if done.rows_affected() == 0 {
+                // Somebody else wrote, touched or ended it in between: their word counts.
+                return self.live(connection, key, now).await;
+            }
+            stored.record.expires_at = from_millis(to).ok_or_else(not_a_session)?;
+            Ok(Some(stored))
+        })
+    }
+
     async fn live(
         &self,
         connection: &mut PgConnection,
