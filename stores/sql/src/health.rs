@@ -13,6 +13,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// are made anew, so that they come to that one, and at most this often.
 const REPLACED: Duration = Duration::from_secs(2);
 
+/// For how long every connection of a pool of the application's own is asked, after one of them was found dead.
+const DOUBT: Duration = Duration::from_secs(10);
+
 /// What is known about the connections of a pool.
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<Signs>);
@@ -45,6 +48,12 @@ impl Health {
         } else {
             Advice::Use
         }
+    }
+
+    /// Whether a connection was found dead so short a time ago that others, of which nothing is known, may be dead as well.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let signs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.dead.is_some_and(|dead| dead.elapsed() < DOUBT)
     }
 
     /// A connection was found dead.

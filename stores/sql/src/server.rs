@@ -84,7 +84,12 @@ impl<DB: Database> Server<DB> {
     /// Waits for a connection.
     pub(crate) async fn lease(&self, limit: Limit) -> Result<Lease<DB>, StoreError> {
         let until = Instant::now() + self.patience;
-        let connection = self.acquire(until).await?;
+        // A pool of the application's own does not know of the doubt.
+        let connection = if self.plan.is_none() && self.health.is_doubtful() {
+            self.acquire_alive(until).await?
+        } else {
+            self.acquire(until).await?
+        };
         let until = match limit {
             Limit::InTime => Some(until),
             Limit::Unhurried => None,
@@ -106,21 +111,21 @@ impl<DB: Database> Server<DB> {
         // Its place in the pool is free only when it is closed.
         drop(lease);
         let limit = until.unwrap_or_else(|| Instant::now() + self.patience);
+        let connection = self.acquire_alive(limit).await?;
+        let health = Arc::clone(&self.health);
+        Ok(Lease { connection, until, retries, patience: self.patience, fate: Fate::Returns, health })
+    }
+
+    /// Waits for a connection that answers.
+    async fn acquire_alive(&self, until: Instant) -> Result<PoolConnection<DB>, StoreError> {
         loop {
-            let mut connection = self.acquire(limit).await?;
-            match timeout_at(limit, connection.ping()).await {
-                Ok(Ok(())) => {
-                    let health = Arc::clone(&self.health);
-                    let patience = self.patience;
-                    return Ok(Lease { connection, until, retries, patience, fate: Fate::Returns, health });
-                }
-                // A pool of the application's own does not know of the others that were idle.
-                Ok(Err(_)) => connection.close_on_drop(),
-                Err(_) => {
-                    connection.close_on_drop();
-                    return Err(too_late());
-                }
+            let mut connection = self.acquire(until).await?;
+            let pong = timeout_at(until, connection.ping()).await;
+            if let Ok(Ok(())) = pong {
+                return Ok(connection);
             }
+            connection.close_on_drop();
+            pong.map_err(|_| too_late())?.ok();
         }
     }
 }
