@@ -52,6 +52,8 @@ pub mod mysql;
 mod name;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod outcome;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod outlive;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod purge;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::error::{store_error, too_late};
 use crate::health::{Advice, Health};
 use crate::outcome::{is_broken, is_not_carried_out, is_rolled_back, is_stale, is_unprepared};
+use crate::outlive::begun;
 
 /// How often a verb is begun again: after the server has rolled it back in favour of another one, or on a new connection.
 const RETRIES: u32 = 5;
@@ -94,8 +95,9 @@ impl<DB: Database> Server<DB> {
             Limit::InTime => Some(until),
             Limit::Unhurried => None,
         };
+        begun();
         let health = Arc::clone(&self.health);
-        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Returns, health })
+        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Closes, health })
     }
 
     async fn acquire(&self, until: Instant) -> Result<PoolConnection<DB>, StoreError> {
@@ -105,15 +107,14 @@ impl<DB: Database> Server<DB> {
     }
 
     /// Another connection for the same verb, one that is known to be alive.
-    pub(crate) async fn renew(&self, mut lease: Lease<DB>) -> Result<Lease<DB>, StoreError> {
-        lease.close();
+    pub(crate) async fn renew(&self, lease: Lease<DB>) -> Result<Lease<DB>, StoreError> {
         let (until, retries) = (lease.until, lease.retries);
         // Its place in the pool is free only when it is closed.
         drop(lease);
         let limit = until.unwrap_or_else(|| Instant::now() + self.patience);
         let connection = self.acquire_alive(limit).await?;
         let health = Arc::clone(&self.health);
-        Ok(Lease { connection, until, retries, patience: self.patience, fate: Fate::Returns, health })
+        Ok(Lease { connection, until, retries, patience: self.patience, fate: Fate::Closes, health })
     }
 
     /// Waits for a connection that answers.
@@ -125,7 +126,9 @@ impl<DB: Database> Server<DB> {
                 return Ok(connection);
             }
             connection.close_on_drop();
-            pong.map_err(|_| too_late())?.ok();
+            if pong.is_err() {
+                return Err(too_late());
+            }
         }
     }
 }
@@ -140,6 +143,10 @@ pub(crate) enum Limit {
 }
 
 /// A connection for one verb.
+///
+/// It is closed unless the verb was carried out to its end. A verb that is dropped in its work (the runtime ends, a caller
+/// leaves a walk over the table) leaves a connection that nobody can vouch for: there may be a transaction that the
+/// client library does not know of, or an answer that it would take for the next one's.
 pub(crate) struct Lease<DB: Database> {
     pub(crate) connection: PoolConnection<DB>,
     until: Option<Instant>,
@@ -175,14 +182,18 @@ enum Fate {
 }
 
 impl<DB: Database> Drop for Lease<DB> {
-    /// Gives the connection back.
+    /// Gives the connection back, or closes it.
     ///
     /// The pool asks the server whether a connection that comes back still works, and by itself it would wait for the answer
     /// without end: a server that goes silent at that moment would have taken a place in the pool for good.
     fn drop(&mut self) {
-        // Without a runtime nobody can be asked; the pool does then what it does.
-        if let (Fate::Returns, Ok(runtime)) = (self.fate, Handle::try_current()) {
-            runtime.spawn(timeout(self.patience, self.connection.return_to_pool()));
+        match (self.fate, Handle::try_current()) {
+            (Fate::Closes, _) => self.connection.close_on_drop(),
+            (Fate::Returns, Ok(runtime)) => {
+                runtime.spawn(timeout(self.patience, self.connection.return_to_pool()));
+            }
+            // Without a runtime nobody can be asked; the pool does then what it does.
+            (Fate::Returns, Err(_)) => {}
         }
     }
 }
@@ -194,26 +205,30 @@ impl<DB: Database> Lease<DB> {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_secs(365 * 86_400))
     }
 
+    /// The work is done, and the connection as it was before.
+    pub(crate) fn returns(&mut self) {
+        self.fate = Fate::Returns;
+    }
+
     /// What follows from the outcome of the work.
     ///
     /// It is done again on the same connection if the server rolled it back in favour of somebody else's, and on another one if
     /// this one turned out to be dead and doing it again can do no harm: it only reads, or has certainly not been carried out.
     ///
-    /// A caller that drops the verb leaves a connection that is still waiting for its answer; the pool reads the
-    /// answer, and rolls back an open transaction, before it lends the connection again. Where the *server* did not
-    /// answer, the connection is closed here, so that a server that has gone away does not keep the whole pool.
+    /// Where the *server* did not answer, the connection is closed, so that a server that has gone away does not keep the
+    /// whole pool.
     pub(crate) fn judge<T>(
         &mut self,
         effect: Effect,
         done: Result<Result<T, sqlx::Error>, Elapsed>,
     ) -> Verdict<T> {
         let error = match done {
-            Ok(Ok(answer)) => return Verdict::Answer(Ok(answer)),
-            Ok(Err(error)) => error,
-            Err(_) => {
-                self.close();
-                return Verdict::Answer(Err(too_late()));
+            Ok(Ok(answer)) => {
+                self.returns();
+                return Verdict::Answer(Ok(answer));
             }
+            Ok(Err(error)) => error,
+            Err(_) => return Verdict::Answer(Err(too_late())),
         };
         let is_dead = is_broken(&error);
         if is_dead {
@@ -221,21 +236,16 @@ impl<DB: Database> Lease<DB> {
         }
         // No server has carried out what it could not read the statement of, or what it may not write.
         let is_unfit = is_unprepared(&error) || (is_stale(&error) && self.health.found_stale());
-        if is_dead || is_unfit {
-            self.close();
-        }
         let harmless = is_unfit || (is_dead && (effect == Effect::Reads || is_not_carried_out(&error)));
         let rolled_back = is_rolled_back(&error);
         if self.retries == RETRIES || !(harmless || rolled_back) {
+            if !is_dead && !is_unfit {
+                self.returns();
+            }
             return Verdict::Answer(Err(store_error(error)));
         }
         self.retries += 1;
         if rolled_back { Verdict::Again } else { Verdict::Renew }
-    }
-
-    fn close(&mut self) {
-        self.fate = Fate::Closes;
-        self.connection.close_on_drop();
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use session_core::store::StoreError;
 use sqlx::mysql::MySqlConnectOptions;
-use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlConnection, MySqlPool};
+use sqlx::{AssertSqlSafe, Executor as _, MySql, MySqlConnection, MySqlPool, query_scalar};
 
 use super::schema::Statements;
 use super::{Inner, MysqlStore};
@@ -110,7 +110,8 @@ impl MysqlBuilder {
     /// Connects with options that are put together in code: TLS certificates, a socket, a password from elsewhere.
     ///
     /// Sets `innodb_lock_wait_timeout` for its connections: who cannot get a row within three quarters of the
-    /// [`patience`](Self::patience), in whole seconds and at least one, has certainly written nothing.
+    /// [`patience`](Self::patience), in whole seconds and at least one, has certainly written nothing. Sets `autocommit`
+    /// and the transactions' isolation (`REPEATABLE READ`) as well, whatever the server's defaults are.
     ///
     /// # Errors
     ///
@@ -131,8 +132,11 @@ impl MysqlBuilder {
         let pool = pool(self.connections, self.patience).after_connect(
             move |connection: &mut MySqlConnection, _| {
                 Box::pin(async move {
-                    let set = format!("SET SESSION innodb_lock_wait_timeout = {wait}");
-                    connection.execute(AssertSqlSafe(set)).await.map(drop)
+                    // Whatever the server's defaults are: a statement by itself is a transaction, and is committed.
+                    let set = format!("SET SESSION autocommit = 1, innodb_lock_wait_timeout = {wait}");
+                    connection.execute(AssertSqlSafe(set)).await?;
+                    let set = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+                    connection.execute(set).await.map(drop)
                 })
             },
         );
@@ -141,14 +145,22 @@ impl MysqlBuilder {
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table and the patience count. Two of the pool's own matter: an
-    /// `innodb_lock_wait_timeout` (50 seconds unless it is set), and `test_before_acquire`, which costs a round trip for each verb.
+    /// Of this builder's options the table and the patience count. Three of the pool's own matter: `autocommit`, which must
+    /// be on; an `innodb_lock_wait_timeout` (50 seconds unless it is set); and `test_before_acquire`, which costs a round trip
+    /// for each verb.
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with).
+    /// As [`connect_with`](Self::connect_with), and `Refused` if the pool's connections do not commit by themselves.
     pub async fn from_pool(self, pool: MySqlPool) -> Result<MysqlStore, StoreError> {
         let table = Name::parse(&self.table)?;
+        let commits: bool =
+            query_scalar("SELECT @@SESSION.autocommit = 1").fetch_one(&pool).await.map_err(store_error)?;
+        if !commits {
+            return Err(StoreError::refused(
+                "the pool's connections do not commit what they write; run SET autocommit = 1 in its `after_connect`",
+            ));
+        }
         Self::finish(table, Server::new(pool, self.patience)).made().await
     }
 

@@ -9,8 +9,8 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::MysqlStore;
 use super::store::{bytes, decode};
+use super::{MysqlStore, Verbs};
 use crate::error::is_no_record;
 use crate::moment::seconds;
 use crate::readable::Readable;
@@ -23,7 +23,7 @@ const STRETCH: i64 = 4096;
 pub(super) const AT_ONCE: usize = 100;
 
 #[async_trait]
-impl Directory for MysqlStore {
+impl Directory for Verbs {
     async fn sessions_of(
         &self,
         owner: &Owner,

@@ -21,8 +21,8 @@
 //! * A confirmed change is as durable as the server makes it: see its `innodb_flush_log_at_trx_commit`. With anything but
 //!   `1`, the last moments before a crash may be lost, logouts among them.
 //! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
-//! * A future that is dropped leaves the record as it was or as it was to be. A dropped transaction is rolled back before
-//!   its connection is used again.
+//! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
+//!   that has got a connection is carried out to its end, whoever has gone away.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
 //!
 //! # What is not
@@ -104,6 +104,7 @@ use self::schema::{Limits, Statements, migrate};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::name::Name;
+use crate::outlive::outliving;
 use crate::purge::PurgeTask;
 use crate::server::{Limit, Server};
 
@@ -123,6 +124,8 @@ struct Inner {
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
 }
+
+outliving!(MysqlStore, Verbs);
 
 impl fmt::Debug for MysqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,7 +200,10 @@ impl MysqlStore {
 
     /// Makes what is missing of the table.
     async fn prepare(&self) -> Result<Limits, StoreError> {
-        migrate(&mut self.0.server.lease(Limit::Unhurried).await?.connection, &self.0.table).await
+        let mut lease = self.0.server.lease(Limit::Unhurried).await?;
+        let made = migrate(&mut lease.connection, &self.0.table).await?;
+        lease.returns();
+        Ok(made)
     }
 
     fn extending(&self) -> &Extending {

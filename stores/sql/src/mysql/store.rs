@@ -11,7 +11,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::MysqlStore;
+use super::{MysqlStore, Verbs};
 use crate::digest::{text, version_of};
 use crate::error::not_a_session;
 use crate::moment::{from_seconds, seconds};
@@ -19,7 +19,7 @@ use crate::outcome::not_begun;
 use crate::server::verb;
 
 #[async_trait]
-impl Store for MysqlStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,
@@ -131,7 +131,7 @@ impl Store for MysqlStore {
             let moved = match replace.tombstone {
                 None => self.rename(connection, old, new, &replace, now).await?,
                 Some(tombstone) => {
-                    // A transaction that is dropped is rolled back.
+                    // Rolled back where it fails; where it is dropped, its connection is closed.
                     let mut tx = connection.begin().await.map_err(not_begun)?;
                     let moved = self.rename(&mut tx, old, new, &replace, now).await?;
                     if moved == Some(true) {

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::PostgresStore;
+use super::Verbs;
 use super::store::decode;
 use crate::error::is_no_record;
 use crate::moment::millis;
@@ -20,7 +20,7 @@ use crate::server::verb;
 const STRETCH: i64 = 512;
 
 #[async_trait]
-impl Directory for PostgresStore {
+impl Directory for Verbs {
     async fn sessions_of(
         &self,
         owner: &Owner,

@@ -20,7 +20,8 @@
 //! * A confirmed change is as durable as the server makes it: see its `synchronous_commit`. With `off`, the last moments
 //!   before a crash may be lost, logouts among them.
 //! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
-//! * A future that is dropped leaves the record as it was or as it was to be.
+//! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
+//!   that has got a connection is carried out to its end, whoever has gone away.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
 //!
@@ -103,6 +104,7 @@ pub use self::builder::PostgresBuilder;
 use self::schema::{Statements, Table, migrate};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
+use crate::outlive::outliving;
 use crate::purge::PurgeTask;
 use crate::server::{Limit, Server};
 
@@ -122,6 +124,8 @@ struct Inner {
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
 }
+
+outliving!(PostgresStore, Verbs);
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,6 +209,9 @@ impl PostgresStore {
 
     /// Makes what is missing of the table.
     async fn prepare(&self) -> Result<(), StoreError> {
-        migrate(&mut self.0.server.lease(Limit::Unhurried).await?.connection, &self.0.table).await
+        let mut lease = self.0.server.lease(Limit::Unhurried).await?;
+        migrate(&mut lease.connection, &self.0.table).await?;
+        lease.returns();
+        Ok(())
     }
 }

@@ -10,14 +10,14 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::PostgresStore;
+use super::{PostgresStore, Verbs};
 use crate::digest::{text, version_of};
 use crate::error::not_a_session;
 use crate::moment::{from_millis, millis};
 use crate::server::verb;
 
 #[async_trait]
-impl Store for PostgresStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,

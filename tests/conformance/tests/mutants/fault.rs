@@ -48,7 +48,7 @@ faults! {
     /// Look, then write.
     UpdateLooksThenWrites => ["of_racing_updates_at_one_version_exactly_one_is_done", "parallel_compare_and_set_loses_nothing", "delete_racing_writers_leaves_nothing", "revoke_racing_an_update_leaves_nothing"],
     /// The payload, then the rest.
-    UpdateInTwoSteps => ["readers_never_see_a_torn_record", "a_dropped_write_leaves_the_record_before_or_after"],
+    UpdateInTwoSteps => ["readers_never_see_a_torn_record", "an_update_that_is_dropped_anywhere_is_done_or_not"],
     /// Read all, change one, write all.
     UpdateWritesAllBack => ["parallel_writers_of_different_sessions_do_not_disturb_each_other"],
     /// The old owner keeps it.
@@ -112,7 +112,7 @@ faults! {
     /// The new record stays when it is refused.
     ReplaceLeavesOrphans => ["of_racing_replaces_exactly_one_leaves_a_successor", "replace_at_a_stale_version_changes_nothing"],
     /// For a moment there is neither.
-    ReplaceRetiresFirst => ["a_dropped_replace_leaves_a_session"],
+    ReplaceRetiresFirst => ["a_replace_that_is_dropped_anywhere_is_done_or_not"],
     /// The index keeps the old key.
     ReplaceLeavesIndex => ["sessions_of_follows_a_replace"],
     /// A stale version passes.
