@@ -87,6 +87,12 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
 #[cfg(feature = "postgres")]
 fn from_postgres(state: &str) -> StoreError {
     // Connection (08), rolled back (40), resources (53), stopped or shutting down (57), lock not available (55P03).
+    if matches!(state, "26000" | "42P05") {
+        return StoreError::refused(format!(
+            "SQLSTATE {state}: a prepared statement is not the connection's own; behind a pooler in transaction mode, build \
+             the store with `pooler(Pooler::Transaction)`"
+        ));
+    }
     let passing = ["08", "40", "53", "57", "55P03"];
     if passing.iter().any(|class| state.starts_with(class)) {
         StoreError::unavailable(format!("SQLSTATE {state}"))

@@ -50,7 +50,12 @@ const fn program(
 
 pub(crate) const PROGRAMS: &[Program] = &[
     program(Half::Contract, "session-store-memory", "conformance", &["memory"]),
-    program(Half::Contract, "session-store-sql", "conformance", &["sqlite", "postgres", "mysql"]),
+    program(
+        Half::Contract,
+        "session-store-sql",
+        "conformance",
+        &["sqlite", "postgres", "pgbouncer", "mysql"],
+    ),
     program(
         Half::Contract,
         "session-store-redis",

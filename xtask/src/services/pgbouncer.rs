@@ -84,7 +84,8 @@ impl Server {
     /// The same as PgBouncer's configuration has it. Whoever comes is let in as this one user.
     fn connection(&self) -> String {
         let Self { user, password, host, port, database: _ } = self;
-        let password = password.as_ref().map(|password| format!(" password='{password}'")).unwrap_or_default();
+        let password =
+            password.as_ref().map(|password| format!(" password='{password}'")).unwrap_or_default();
         format!("host='{host}' port={port} user='{user}'{password}")
     }
 }

@@ -41,9 +41,7 @@ pub(crate) fn of(kind: Kind) -> Result<&'static Tools, String> {
         Kind::Postgres => {
             POSTGRES.get_or_init(|| packaged("postgresql", &["postgres", "initdb"], postgres_program))
         }
-        Kind::Pgbouncer => {
-            PGBOUNCER.get_or_init(|| packaged("pgbouncer", &["pgbouncer"], process::find))
-        }
+        Kind::Pgbouncer => PGBOUNCER.get_or_init(|| packaged("pgbouncer", &["pgbouncer"], process::find)),
         Kind::Mysql => MARIADB.get_or_init(|| {
             packaged("mariadb-server", &["mariadbd", "mariadb-install-db", "mariadb"], process::find)
         }),

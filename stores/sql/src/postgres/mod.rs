@@ -86,7 +86,9 @@
 
 mod builder;
 mod directory;
+mod pooler;
 mod schema;
+mod statement;
 mod store;
 
 use std::fmt;
@@ -97,10 +99,12 @@ use std::time::Duration;
 use session_core::store::StoreError;
 #[cfg(doc)]
 use session_core::store::{Directory, Store};
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgPool, Postgres, SqlStr};
 
 pub use self::builder::PostgresBuilder;
+pub use self::pooler::Pooler;
 use self::schema::Statements;
+use self::statement::{Statement, Way};
 use crate::purge::PurgeTask;
 use crate::server::Server;
 
@@ -113,6 +117,7 @@ pub struct PostgresStore(Arc<Inner>);
 struct Inner {
     sql: Statements,
     server: Server<Postgres>,
+    way: Way,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
 }
@@ -164,6 +169,11 @@ impl PostgresStore {
 
     fn sql(&self) -> &Statements {
         &self.0.sql
+    }
+
+    /// A statement, sent as the way to the server demands.
+    fn ask<'q>(&self, sql: &'q SqlStr) -> Statement<'q> {
+        self.0.way.statement(sql)
     }
 
     fn purged_up_to(&self) -> &AtomicI64 {
