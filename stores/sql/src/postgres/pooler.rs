@@ -23,7 +23,7 @@ pub enum Pooler {
 }
 
 /// How often the two connections are compared. A busy pooler may give them different ones by chance.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 6;
 
 /// Whether a pooler gives statements of one connection to several of the server's, or of several to one.
 pub(super) async fn is_shared(pool: &PgPool) -> Result<bool, Error> {
@@ -31,9 +31,15 @@ pub(super) async fn is_shared(pool: &PgPool) -> Result<bool, Error> {
     let mut other = pool.connect_options().connect().await?;
     let (mut of_one, mut of_other) = (BTreeSet::new(), BTreeSet::new());
     let mut found = false;
-    for _ in 0..ROUNDS {
-        of_one.insert(process(&mut one).await?);
-        of_other.insert(process(&mut other).await?);
+    for round in 0..ROUNDS {
+        // Not strictly in turn, or a pooler that gives its connections in turn would look like none.
+        if round % 2 == 0 {
+            of_one.insert(process(&mut one).await?);
+            of_other.insert(process(&mut other).await?);
+        } else {
+            of_other.insert(process(&mut other).await?);
+            of_one.insert(process(&mut one).await?);
+        }
         found = of_one.len() > 1 || of_other.len() > 1 || !of_one.is_disjoint(&of_other);
         if found {
             break;
