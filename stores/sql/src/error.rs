@@ -119,6 +119,11 @@ fn from_postgres(state: &str) -> StoreError {
             ": the account lacks a right; grant it SELECT, INSERT, UPDATE and DELETE on the table, and let it own the \
              table if the store is to make or change it",
         ),
+        "26000" | "42P05" => (
+            StoreError::refused,
+            ": a prepared statement is not the connection's own; behind a pooler in transaction mode, build the store with \
+             `pooler(Pooler::Transaction)`",
+        ),
         // Connection, rolled back, resources, stopped or shutting down.
         _ if ["08", "40", "53", "57"].iter().any(|class| state.starts_with(class)) => {
             (StoreError::unavailable, "")

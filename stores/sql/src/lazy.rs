@@ -40,7 +40,7 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
     }
 
     /// The value, if it has been made.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn get(&self) -> Option<&T> {
         self.made.get()
     }

@@ -27,31 +27,26 @@ pub(crate) struct Server<DB: Database> {
     plan: Option<(PoolOptions<DB>, Options<DB>)>,
     patience: Duration,
     health: Arc<Health>,
+    /// Whether the pool asks connections of which there is doubt.
+    is_watched: bool,
 }
 
 impl<DB: Database> Server<DB> {
     /// With a pool of the application's own.
     pub(crate) fn new(pool: Pool<DB>, patience: Duration) -> Self {
-        Self { pool: pool.into(), plan: None, patience, health: Arc::default() }
+        Self { is_watched: false, ..Self::watching(pool, patience, Arc::default()) }
+    }
+
+    /// With a pool whose options were [`watched`].
+    pub(crate) fn watching(pool: Pool<DB>, patience: Duration, health: Arc<Health>) -> Self {
+        Self { pool: pool.into(), plan: None, patience, health, is_watched: true }
     }
 
     /// With a pool that is made at its first use, since that takes a runtime. `options` are made by [`pool`].
     pub(crate) fn lazy(options: PoolOptions<DB>, server: Options<DB>, patience: Duration) -> Self {
         let health = Arc::<Health>::default();
-        let options = options.before_acquire({
-            let health = Arc::clone(&health);
-            move |connection: &mut DB::Connection, metadata| {
-                let advice = health.advice(metadata.age, metadata.idle_for);
-                Box::pin(async move {
-                    match advice {
-                        Advice::Use => Ok(true),
-                        Advice::Ask => connection.ping().await.map(|()| true),
-                        Advice::Replace => Ok(false),
-                    }
-                })
-            }
-        });
-        Self { pool: OnceLock::new(), plan: Some((options, server)), patience, health }
+        let options = watched(options, &health);
+        Self { pool: OnceLock::new(), plan: Some((options, server)), patience, health, is_watched: true }
     }
 
     fn pool(&self) -> Result<&Pool<DB>, StoreError> {
@@ -74,19 +69,19 @@ impl<DB: Database> Server<DB> {
         }
     }
 
-    /// Asks the server for a connection once, and does not keep it: the pool would go on asking a server that is not there for
-    /// as long as it may.
+    #[cfg(feature = "mysql")]
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let Some((_, server)) = &self.plan else { return Ok(()) };
-        let probe = async { server.connect().await?.close().await };
-        timeout(self.patience, probe).await.map_err(|_| too_late())?.map_err(store_error)
+        match &self.plan {
+            Some((_, server)) => probe::<DB>(server, self.patience).await.map_err(store_error),
+            None => Ok(()),
+        }
     }
 
     /// Waits for a connection.
     pub(crate) async fn lease(&self, limit: Limit) -> Result<Lease<DB>, StoreError> {
         let until = Instant::now() + self.patience;
         // A pool of the application's own does not know of the doubt.
-        let connection = if self.plan.is_none() && self.health.is_doubtful() {
+        let connection = if !self.is_watched && self.health.is_doubtful() {
             self.acquire_alive(until).await?
         } else {
             self.acquire(until).await?
@@ -291,4 +286,26 @@ pub(crate) fn pool<DB: Database>(connections: u32, patience: Duration) -> PoolOp
         .acquire_timeout(patience)
         // The default asks the server before each use; see `health.rs`.
         .test_before_acquire(false)
+}
+
+/// Lets the pool ask connections of which there is doubt, and replace those that lead to a server which takes no writes.
+pub(crate) fn watched<DB: Database>(options: PoolOptions<DB>, health: &Arc<Health>) -> PoolOptions<DB> {
+    let health = Arc::clone(health);
+    options.before_acquire(move |connection: &mut DB::Connection, metadata| {
+        let advice = health.advice(metadata.age, metadata.idle_for);
+        Box::pin(async move {
+            match advice {
+                Advice::Use => Ok(true),
+                Advice::Ask => connection.ping().await.map(|()| true),
+                Advice::Replace => Ok(false),
+            }
+        })
+    })
+}
+
+/// Asks the server for a connection once, and does not keep it: a pool would go on asking a server that is not there for as
+/// long as it may.
+pub(crate) async fn probe<DB: Database>(server: &Options<DB>, patience: Duration) -> Result<(), sqlx::Error> {
+    let probe = async { server.connect().await?.close().await };
+    timeout(patience, probe).await.map_err(|_| sqlx::Error::PoolTimedOut)?
 }

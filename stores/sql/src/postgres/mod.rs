@@ -87,7 +87,9 @@
 
 mod builder;
 mod directory;
+mod pooler;
 mod schema;
+mod statement;
 mod store;
 
 use std::fmt;
@@ -98,15 +100,18 @@ use std::time::Duration;
 use session_core::store::StoreError;
 #[cfg(doc)]
 use session_core::store::{Directory, Store};
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgPool, Postgres, SqlStr};
 
+use self::builder::Plan;
 pub use self::builder::PostgresBuilder;
-use self::schema::{Statements, Table, migrate};
+pub use self::pooler::Pooler;
+use self::schema::Statements;
+use self::statement::{Statement, Way};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::outlive::outliving;
 use crate::purge::PurgeTask;
-use crate::server::{Limit, Server};
+use crate::server::Server;
 
 /// Sessions in a PostgreSQL table. See the [module](self) for what it promises.
 ///
@@ -116,13 +121,20 @@ pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
     sql: Statements,
-    server: Server<Postgres>,
-    table: Table,
-    /// Made when the table has been looked at, and made if it was missing.
-    ready: Lazy<()>,
+    opened: Lazy<Arc<Opened>>,
+    /// How the server is reached; `None` if the connections were made by somebody else.
+    plan: Option<Plan>,
+    patience: Duration,
     extending: Extending,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
+}
+
+/// The server, when it has been reached and the table is there.
+struct Opened {
+    server: Server<Postgres>,
+    /// How statements are sent to it.
+    way: Way,
 }
 
 outliving!(PostgresStore, Verbs);
@@ -178,12 +190,20 @@ impl PostgresStore {
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
-        self.0.ready.close();
-        self.0.server.close().await;
+        self.0.opened.close();
+        if let Some(opened) = self.0.opened.get() {
+            opened.server.close().await;
+        }
     }
 
     fn sql(&self) -> &Statements {
         &self.0.sql
+    }
+
+    /// A statement, sent as the way to the server demands.
+    fn ask<'q>(&self, sql: &'q SqlStr) -> Statement<'q> {
+        // Nobody asks before it is known.
+        self.0.opened.get().map_or(Way::Prepared, |opened| opened.way).statement(sql)
     }
 
     fn purged_up_to(&self) -> &AtomicI64 {
@@ -197,21 +217,13 @@ impl PostgresStore {
     /// The server, once the table is there. At the first use this connects, and makes the table.
     async fn server(&self) -> Result<&Server<Postgres>, StoreError> {
         let attempt = || {
-            let store = self.clone();
+            let plan = self.0.plan.clone();
             async move {
-                store.0.server.probe().await?;
-                store.prepare().await
+                let plan = plan.ok_or_else(|| StoreError::unavailable("the store has no connections"))?;
+                plan.probe().await?;
+                plan.open().await
             }
         };
-        self.0.ready.get_or_make(self.0.server.patience(), attempt).await?;
-        Ok(&self.0.server)
-    }
-
-    /// Makes what is missing of the table.
-    async fn prepare(&self) -> Result<(), StoreError> {
-        let mut lease = self.0.server.lease(Limit::Unhurried).await?;
-        migrate(&mut lease.connection, &self.0.table).await?;
-        lease.returns();
-        Ok(())
+        Ok(&self.0.opened.get_or_make(self.0.patience, attempt).await?.server)
     }
 }

@@ -7,7 +7,7 @@ use session_core::store::{
     Touched, Updated, Version,
 };
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Error, Row as _, query};
+use sqlx::{Error, Row as _};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, Verbs};
@@ -41,7 +41,8 @@ impl Store for Verbs {
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().create.clone())
+            let done = self
+                .ask(&self.sql().create)
                 .bind(key.as_str())
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
@@ -64,7 +65,8 @@ impl Store for Verbs {
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().update.clone())
+            let done = self
+                .ask(&self.sql().update)
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
                 .bind(record.owner.as_ref().map(Owner::as_str))
@@ -93,7 +95,8 @@ impl Store for Verbs {
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().touch.clone())
+            let done = self
+                .ask(&self.sql().touch)
                 .bind(millis(expires_at))
                 .bind(key.as_str())
                 .bind(millis(now))
@@ -114,7 +117,8 @@ impl Store for Verbs {
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
         let Replace { old, new, record, base, tombstone } = replace;
         verb!(self.server(), InTime, |connection| {
-            let moved = query(self.sql().replace.clone())
+            let moved = self
+                .ask(&self.sql().replace)
                 .bind(new.as_str())
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
@@ -142,7 +146,8 @@ impl Store for Verbs {
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().delete.clone())
+            let done = self
+                .ask(&self.sql().delete)
                 .bind(key.as_str())
                 .bind(base.map(text))
                 .execute(&mut *connection)
@@ -173,7 +178,8 @@ impl PostgresStore {
                 return Ok(Some(stored));
             };
             let to = millis(extend.to);
-            let done = query(self.sql().extend.clone())
+            let done = self
+                .ask(&self.sql().extend)
                 .bind(to)
                 .bind(key.as_str())
                 .bind(millis(stored.record.expires_at))
@@ -205,11 +211,8 @@ impl PostgresStore {
         key: &StoreKey,
         ends_after: Option<i64>,
     ) -> Result<Option<Stored>, Error> {
-        let row = query(self.sql().load.clone())
-            .bind(key.as_str())
-            .bind(ends_after)
-            .fetch_optional(connection)
-            .await?;
+        let row =
+            self.ask(&self.sql().load).bind(key.as_str()).bind(ends_after).fetch_optional(connection).await?;
         row.as_ref().map(decode).transpose()
     }
 }
