@@ -81,24 +81,25 @@ impl<DB: Database> Server<DB> {
     pub(crate) async fn lease(&self, limit: Limit) -> Result<Lease<DB>, StoreError> {
         let until = Instant::now() + self.patience;
         // A pool of the application's own does not know of the doubt.
-        let connection = if !self.is_watched && self.health.is_doubtful() {
+        let mut lease = if !self.is_watched && self.health.is_doubtful() {
             self.acquire_alive(until).await?
         } else {
             self.acquire(until).await?
         };
-        let until = match limit {
+        lease.until = match limit {
             Limit::InTime => Some(until),
             Limit::Unhurried => None,
         };
         begun();
-        let health = Arc::clone(&self.health);
-        Ok(Lease { connection, until, retries: 0, patience: self.patience, fate: Fate::Closes, health })
+        Ok(lease)
     }
 
-    async fn acquire(&self, until: Instant) -> Result<PoolConnection<DB>, StoreError> {
+    async fn acquire(&self, until: Instant) -> Result<Lease<DB>, StoreError> {
         // The pool's own limit may be a longer one.
         let acquired = timeout_at(until, self.pool()?.acquire()).await;
-        acquired.map_err(|_| too_late())?.map_err(store_error)
+        let connection = acquired.map_err(|_| too_late())?.map_err(store_error)?;
+        let (patience, health) = (self.patience, Arc::clone(&self.health));
+        Ok(Lease { connection, until: Some(until), retries: 0, patience, fate: Fate::Closes, health })
     }
 
     /// Another connection for the same verb, one that is known to be alive.
@@ -107,20 +108,19 @@ impl<DB: Database> Server<DB> {
         // Its place in the pool is free only when it is closed.
         drop(lease);
         let limit = until.unwrap_or_else(|| Instant::now() + self.patience);
-        let connection = self.acquire_alive(limit).await?;
-        let health = Arc::clone(&self.health);
-        Ok(Lease { connection, until, retries, patience: self.patience, fate: Fate::Closes, health })
+        let mut lease = self.acquire_alive(limit).await?;
+        (lease.until, lease.retries) = (until, retries);
+        Ok(lease)
     }
 
     /// Waits for a connection that answers.
-    async fn acquire_alive(&self, until: Instant) -> Result<PoolConnection<DB>, StoreError> {
+    async fn acquire_alive(&self, until: Instant) -> Result<Lease<DB>, StoreError> {
         loop {
-            let mut connection = self.acquire(until).await?;
-            let pong = timeout_at(until, connection.ping()).await;
+            let mut lease = self.acquire(until).await?;
+            let pong = timeout_at(until, lease.connection.ping()).await;
             if let Ok(Ok(())) = pong {
-                return Ok(connection);
+                return Ok(lease);
             }
-            connection.close_on_drop();
             if pong.is_err() {
                 return Err(too_late());
             }

@@ -4,6 +4,7 @@
 //! account must be allowed to make databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
+mod dropped;
 #[path = "../support/hole.rs"]
 mod hole;
 mod locks;
@@ -31,6 +32,11 @@ use self::suite::cases;
 
 fn main() {
     let cases = cases![
+        dropped:
+            no_transaction_is_left_by_callers_that_go_away,
+            a_walk_that_is_dropped_leaves_no_transaction_and_no_connection,
+            a_server_that_does_not_commit_by_itself_is_told_to,
+            a_pool_that_does_not_commit_by_itself_is_refused;
         locks:
             two_hundred_writers_of_one_session_all_get_through_in_time,
             a_locked_row_is_answered_in_time_and_nothing_is_written_late,

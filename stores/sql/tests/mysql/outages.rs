@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use super::own::{Own, find, until};
 use super::{Place, key, on_a_database, run};
 
-fn own() -> Option<Own> {
+pub(crate) fn own() -> Option<Own> {
     // It does not run as root unless it is told to.
     fn command(program: &str, own: &Own) -> Command {
         let mut command = Command::new(find(program).unwrap());

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 /// A server that listens on a port of its own, once it is started.
 pub(crate) struct Own {
     pub(crate) port: u16,
+    /// What it is told besides when it is started.
+    pub(crate) options: &'static [&'static str],
     folder: TempDir,
     start: fn(&Own) -> Command,
     running: Option<Child>,
@@ -28,7 +30,7 @@ impl Own {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let own = Self { port, folder: tempfile::tempdir().unwrap(), start, running: None };
+        let own = Self { port, options: &[], folder: tempfile::tempdir().unwrap(), start, running: None };
         let made = make(&own)
             .env("TMPDIR", own.folder())
             .stdout(Stdio::null())
@@ -47,6 +49,7 @@ impl Own {
     pub(crate) fn start(&mut self) {
         let mut command = (self.start)(self);
         let child = command
+            .args(self.options)
             .env("TMPDIR", self.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
