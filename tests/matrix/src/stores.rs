@@ -11,13 +11,15 @@ use session_store_redis::RedisStore;
 use session_store_sql::{MysqlStore, PostgresStore, SqliteStore};
 
 /// The names that [`open`] knows.
-pub const NAMES: &[&str] = &["memory", "sqlite", "postgres", "mysql", "redis", "redis-cluster", "mongodb"];
+pub const NAMES: &[&str] =
+    &["memory", "sqlite", "postgres", "pgbouncer", "mysql", "redis", "redis-cluster", "mongodb"];
 
 /// The environment variable that says where a store's server is; `None` for those that need none.
 #[must_use]
 pub fn variable(name: &str) -> Option<&'static str> {
     match name {
         "postgres" => Some("POSTGRES_URL"),
+        "pgbouncer" => Some("PGBOUNCER_URL"),
         "mysql" => Some("MYSQL_URL"),
         "redis" => Some("REDIS_URL"),
         "redis-cluster" => Some("REDIS_CLUSTER_URLS"),
@@ -45,7 +47,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send
             std::fs::create_dir_all(&folder)?;
             Arc::new(SqliteStore::open(folder.join("sessions.sqlite3")).await?)
         }
-        "postgres" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
+        "postgres" | "pgbouncer" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
         "mysql" => Arc::new(MysqlStore::builder().table(place).connect(&url).await?),
         "redis" => Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect(&url).await?),
         "redis-cluster" => {
