@@ -12,6 +12,7 @@ use super::schema::{Statements, migrate};
 use super::{Inner, MysqlStore};
 use crate::error::store_error;
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 use crate::server::{Limit, Server, pool};
 
 /// Options of a [`MysqlStore`]; made by [`MysqlStore::builder`].
@@ -36,11 +37,17 @@ pub struct MysqlBuilder {
     table: String,
     connections: u32,
     patience: Duration,
+    purge: Purge,
 }
 
 impl Default for MysqlBuilder {
     fn default() -> Self {
-        Self { table: "sessions".to_owned(), connections: 10, patience: Duration::from_secs(2) }
+        Self {
+            table: "sessions".to_owned(),
+            connections: 10,
+            patience: Duration::from_secs(2),
+            purge: Purge::default(),
+        }
     }
 }
 
@@ -70,6 +77,8 @@ impl MysqlBuilder {
         self.patience = patience.clamp(Duration::from_millis(10), Duration::from_secs(600));
         self
     }
+
+    purge_options!();
 
     /// Connects to the server at this [URL](MySqlConnectOptions), and makes what is missing of the table.
     ///
@@ -108,7 +117,7 @@ impl MysqlBuilder {
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table and the patience count. Two of the pool's own matter: an
+    /// Of this builder's options the table, the patience and the purge count. Two of the pool's own matter: an
     /// `innodb_lock_wait_timeout` (50 seconds unless it is set), and `test_before_acquire`, which costs a round trip for each verb.
     ///
     /// # Errors
@@ -122,11 +131,14 @@ impl MysqlBuilder {
     async fn finish(self, table: Name, pool: MySqlPool) -> Result<MysqlStore, StoreError> {
         let server = Server::new(pool, self.patience);
         let limits = migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table).await?;
-        Ok(MysqlStore(Arc::new(Inner {
+        let store = MysqlStore(Arc::new(Inner {
             sql: Statements::new(&table),
             server,
             limits,
             purged_up_to: Mutex::default(),
-        })))
+            purging: Purging::new(self.purge),
+        }));
+        store.0.purging.start(&store.0, MysqlStore);
+        Ok(store)
     }
 }

@@ -3,13 +3,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::MysqlStore;
 //!
 //! let store = MysqlStore::connect("mysql://app:secret@db.example.com/app?ssl-mode=VERIFY_IDENTITY").await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # Ok(())
 //! # }
 //! ```
@@ -92,7 +88,6 @@ mod store;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use session_core::store::StoreError;
 #[cfg(doc)]
@@ -101,7 +96,7 @@ use sqlx::{MySql, MySqlPool};
 
 pub use self::builder::MysqlBuilder;
 use self::schema::{Limits, Statements};
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 use crate::server::Server;
 
 /// Sessions in a MySQL or MariaDB table. See the [module](self) for what it promises.
@@ -116,6 +111,7 @@ struct Inner {
     limits: Limits,
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
+    purging: Purging,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -148,18 +144,10 @@ impl MysqlStore {
         MysqlBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.server.close().await;
     }
 

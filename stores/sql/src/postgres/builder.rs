@@ -9,12 +9,13 @@ use session_core::store::StoreError;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
-use super::pooler::{Pooler, is_shared, refuses_a_parameter, without_state};
+use super::pooler::{Pooler, are_own, refuses_a_parameter, without_state};
 use super::schema::{Statements, Table, migrate};
 use super::statement::Way;
 use super::{Inner, PostgresStore};
 use crate::error::store_error;
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 use crate::server::{Limit, Server, pool};
 
 /// Options of a [`PostgresStore`]; made by [`PostgresStore::builder`].
@@ -42,6 +43,7 @@ pub struct PostgresBuilder {
     connections: u32,
     patience: Duration,
     pooler: Pooler,
+    purge: Purge,
 }
 
 impl Default for PostgresBuilder {
@@ -52,6 +54,7 @@ impl Default for PostgresBuilder {
             connections: 10,
             patience: Duration::from_secs(2),
             pooler: Pooler::default(),
+            purge: Purge::default(),
         }
     }
 }
@@ -88,6 +91,8 @@ impl PostgresBuilder {
         self.patience = patience.clamp(Duration::from_millis(10), Duration::from_secs(600));
         self
     }
+
+    purge_options!();
 
     /// What is between the store and the server; found out unless it is set.
     ///
@@ -126,7 +131,7 @@ impl PostgresBuilder {
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table, the schema, the patience and the [pooler](Self::pooler) count. Two of the pool's
+    /// Of this builder's options the table, the schema, the patience, the purge and the [pooler](Self::pooler) count. Two of the pool's
     /// own matter: a `lock_timeout`, and `test_before_acquire`, which costs a round trip for each verb.
     ///
     /// Behind a pooler in transaction mode, statements hold their values, and sqlx may write statements to the log. So there
@@ -141,7 +146,7 @@ impl PostgresBuilder {
         let way = match self.pooler {
             Pooler::Transaction => self.whole(),
             Pooler::Session => Way::Prepared,
-            Pooler::Detect if self.shares(&pool).await? => {
+            Pooler::Detect if !self.owns(&pool, None).await? => {
                 return Err(StoreError::refused(
                     "the pool's connections go through a pooler in transaction mode: let the store connect by itself, or \
                      build it with `pooler(Pooler::Transaction)` and the pool with `disable_statement_logging()`",
@@ -168,8 +173,13 @@ impl PostgresBuilder {
         let pool = || pool(self.connections, self.patience);
         if self.pooler != Pooler::Transaction {
             match pool().connect_with(with_state).await {
-                Ok(pool) if self.pooler == Pooler::Detect && self.shares(&pool).await? => pool.close().await,
-                Ok(pool) => return Ok((pool, Way::Prepared)),
+                Ok(pool) => {
+                    let limit = Some(self.lock_timeout());
+                    if self.pooler == Pooler::Session || self.owns(&pool, limit).await? {
+                        return Ok((pool, Way::Prepared));
+                    }
+                    pool.close().await;
+                }
                 Err(error) if self.pooler == Pooler::Detect && refuses_a_parameter(&error) => {}
                 Err(error) => return Err(cannot_connect(error)),
             }
@@ -179,8 +189,8 @@ impl PostgresBuilder {
         Ok((pool, self.whole()))
     }
 
-    async fn shares(&self, pool: &PgPool) -> Result<bool, StoreError> {
-        let answer = tokio::time::timeout(self.patience, is_shared(pool)).await;
+    async fn owns(&self, pool: &PgPool, lock_timeout: Option<Duration>) -> Result<bool, StoreError> {
+        let answer = tokio::time::timeout(self.patience, are_own(pool, lock_timeout)).await;
         answer.map_err(|_| {
             StoreError::unavailable(
                 "no second connection answered in time, so a pooler cannot be told from none; build the store with \
@@ -201,12 +211,15 @@ impl PostgresBuilder {
     async fn finish(self, table: Table, pool: PgPool, way: Way) -> Result<PostgresStore, StoreError> {
         let server = Server::new(pool, self.patience);
         migrate(&mut server.lease(Limit::Unhurried).await?.connection, &table, way).await?;
-        Ok(PostgresStore(Arc::new(Inner {
+        let store = PostgresStore(Arc::new(Inner {
             sql: Statements::new(&table),
             server,
             way,
             purged_up_to: AtomicI64::new(0),
-        })))
+            purging: Purging::new(self.purge),
+        }));
+        store.0.purging.start(&store.0, PostgresStore);
+        Ok(store)
     }
 }
 

@@ -2,13 +2,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::PostgresStore;
 //!
 //! let store = PostgresStore::connect("postgres://app:secret@db.example.com/app?sslmode=verify-full").await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # Ok(())
 //! # }
 //! ```
@@ -94,7 +90,6 @@ mod store;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use session_core::store::StoreError;
 #[cfg(doc)]
@@ -105,7 +100,7 @@ pub use self::builder::PostgresBuilder;
 pub use self::pooler::Pooler;
 use self::schema::Statements;
 use self::statement::{Statement, Way};
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 use crate::server::Server;
 
 /// Sessions in a PostgreSQL table. See the [module](self) for what it promises.
@@ -120,6 +115,7 @@ struct Inner {
     way: Way,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
+    purging: Purging,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -152,18 +148,10 @@ impl PostgresStore {
         PostgresBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.server.close().await;
     }
 

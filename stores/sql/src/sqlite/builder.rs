@@ -16,6 +16,7 @@ use super::schema::{Statements, migrate};
 use super::{Inner, SqliteStore};
 use crate::error::{is_busy, store_error};
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 
 /// What a confirmed change survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +56,7 @@ pub struct SqliteBuilder {
     patience: Duration,
     durability: Durability,
     create: bool,
+    purge: Purge,
 }
 
 impl Default for SqliteBuilder {
@@ -65,6 +67,7 @@ impl Default for SqliteBuilder {
             patience: Duration::from_secs(2),
             durability: Durability::default(),
             create: true,
+            purge: Purge::default(),
         }
     }
 }
@@ -105,6 +108,8 @@ impl SqliteBuilder {
         self.durability = durability;
         self
     }
+
+    purge_options!();
 
     /// Refuses to open a file that is not there, rather than making it.
     pub fn existing_file(mut self) -> Self {
@@ -175,7 +180,7 @@ impl SqliteBuilder {
     /// The store in a database that the application has opened already; makes the table and its index if missing.
     ///
     /// The pool's own options decide the journal mode, the durability and how long to wait for a lock; only
-    /// [`table`](Self::table) and [`patience`](Self::patience) of this builder count. Switch WAL on, or readers and
+    /// [`table`](Self::table), [`patience`](Self::patience) and the purge of this builder count. Switch WAL on, or readers and
     /// writers shut each other out. Of this store's writes one runs at a time, whatever the size of the pool.
     ///
     /// # Errors
@@ -194,7 +199,7 @@ impl SqliteBuilder {
         write: SqlitePool,
         file: Option<OpenedFile>,
     ) -> SqliteStore {
-        SqliteStore(Arc::new(Inner {
+        let store = SqliteStore(Arc::new(Inner {
             sql: Statements::new(table),
             read,
             write,
@@ -202,7 +207,10 @@ impl SqliteBuilder {
             patience: self.patience,
             file,
             purged_up_to: AtomicI64::new(i64::MIN),
-        }))
+            purging: Purging::new(self.purge),
+        }));
+        store.0.purging.start(&store.0, SqliteStore);
+        store
     }
 
     /// See [`SqliteStore::writer`].

@@ -7,6 +7,8 @@ mod housekeeping;
 mod locks;
 mod records;
 mod schema;
+#[path = "../support/tasks.rs"]
+mod tasks;
 
 use std::path::PathBuf;
 use std::time::Duration;
