@@ -78,8 +78,8 @@
 //! A session with a payload of 260 bytes and an owner takes 740 bytes, of which the index of owners has 150 (measured over
 //! 200 000 sessions whose keys came in random order, as ids do). At a million sessions, 0.7 GB, nothing needs to be tuned. At a
 //! hundred million, some 75 GB: since keys are random, `innodb_buffer_pool_size` has to hold the pages of those sessions
-//! that are in use; run the purge on one server only, with batches of some thousand and an interval of a minute, and do
-//! not [`count`](Directory::count).
+//! that are in use; let one server only [purge](MysqlBuilder::purge_every), in batches of some thousand, and do not
+//! [`count`](Directory::count).
 
 mod builder;
 mod directory;
