@@ -3,13 +3,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::MysqlStore;
 //!
 //! let store = MysqlStore::connect("mysql://app:secret@db.example.com/app?ssl-mode=VERIFY_IDENTITY").await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # Ok(())
 //! # }
 //! ```
@@ -82,8 +78,8 @@
 //! A session with a payload of 260 bytes and an owner takes 740 bytes, of which the index of owners has 150 (measured over
 //! 200 000 sessions whose keys came in random order, as ids do). At a million sessions, 0.7 GB, nothing needs to be tuned. At a
 //! hundred million, some 75 GB: since keys are random, `innodb_buffer_pool_size` has to hold the pages of those sessions
-//! that are in use; run the purge on one server only, with batches of some thousand and an interval of a minute, and do
-//! not [`count`](Directory::count).
+//! that are in use; let one server only [purge](MysqlBuilder::purge_every), in batches of some thousand, and do not
+//! [`count`](Directory::count).
 
 mod builder;
 mod directory;
@@ -92,7 +88,6 @@ mod store;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use session_core::store::StoreError;
 #[cfg(doc)]
@@ -105,7 +100,7 @@ use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::name::Name;
 use crate::outlive::outliving;
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 use crate::server::{Limit, Server};
 
 /// Sessions in a MySQL or MariaDB table. See the [module](self) for what it promises.
@@ -123,6 +118,7 @@ struct Inner {
     extending: Extending,
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
+    purging: Purging,
 }
 
 outliving!(MysqlStore, Verbs);
@@ -166,18 +162,10 @@ impl MysqlStore {
         MysqlBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.limits.close();
         self.0.server.close().await;
     }
@@ -189,6 +177,8 @@ impl MysqlStore {
     /// What the table can hold. At the first use this connects, and makes the table.
     async fn limits(&self) -> Result<Limits, StoreError> {
         let attempt = || {
+            // The store may have been made without a runtime.
+            self.0.purging.start(&self.0, Self);
             let store = self.clone();
             async move {
                 store.0.server.probe().await?;

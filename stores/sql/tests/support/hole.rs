@@ -58,6 +58,7 @@ impl Hole {
     }
 
     /// Cuts all connections that there are now. New ones get through.
+    #[allow(dead_code, reason = "not every suite cuts lines")]
     pub(crate) fn cut(&self) {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
