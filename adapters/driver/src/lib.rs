@@ -38,6 +38,7 @@ mod fields;
 mod guard;
 mod layers;
 mod log;
+mod outage;
 mod save;
 mod session;
 mod sessions;
@@ -49,6 +50,7 @@ pub use exchange::Exchange;
 pub use fields::{Field, Others};
 pub use guard::Challenge;
 pub use layers::{FromExchange, LayerName};
+pub use outage::OnOutage;
 pub use session::Session;
 pub use sessions::{DEFAULT_DEADLINE, Sessions, SessionsBuilder};
 

@@ -24,6 +24,13 @@ mod lifetime;
 /// Besides what each method names, all answer [`Error::Finished`] once the response is on its way, [`Error::Busy`] while
 /// another task of the request saves the session, and, if they change data, [`session_core::Error::Ended`] after
 /// [`destroy`](Self::destroy) or [`unset`](Self::unset).
+///
+/// # While the store is down
+///
+/// With [`OnOutage::Anonymous`](crate::OnOutage) a session that cannot be loaded is an empty one. Reading it finds nothing,
+/// and so do `take` and `take_flash`; a form gets a token that will not be accepted. Whatever would have to be saved
+/// (`insert`, `login`, `destroy`, …), `save` and `reload` answer [`Error::Store`], and so do `id` and `csrf_verify`, which
+/// nobody can answer then.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -46,6 +53,11 @@ impl Session {
         self.0.with(|state| Ok(act(state)?))
     }
 
+    /// The same for what is to be saved.
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> Result<T, session_core::Error>) -> Result<T, Error> {
+        self.0.change(|state| Ok(act(state)?))
+    }
+
     /// The value of `key`, or `None` if there is none.
     ///
     /// # Errors
@@ -62,7 +74,7 @@ impl Session {
     /// [`session_core::Error::Serialize`] if the value does not become JSON, [`session_core::Error::ReservedKey`] for a key
     /// of the record layout.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), Error> {
-        self.with(|state| state.insert(key, value))
+        self.change(|state| state.insert(key, value))
     }
 
     /// Computes a value from the one that is there (or from `None`), and returns it.
@@ -78,7 +90,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T + Send + 'static,
     {
-        self.with(|state| state.update(key, change))
+        self.change(|state| state.update(key, change))
     }
 
     /// Takes a value out and returns it.
@@ -96,7 +108,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
-        self.with(|state| state.remove(key))
+        self.change(|state| state.remove(key))
     }
 
     /// Removes all data, also what other requests put in meanwhile. The id stays.
@@ -105,7 +117,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn clear(&self) -> Result<(), Error> {
-        self.with(State::clear)
+        self.change(State::clear)
     }
 
     /// Whether `key` has a value.
@@ -141,7 +153,7 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn write_all<T: Serialize>(&self, all: &T) -> Result<(), Error> {
-        self.with(|state| state.write_all(all))
+        self.change(|state| state.write_all(all))
     }
 
     /// The id this session has, or will have once it is saved.
@@ -151,7 +163,7 @@ impl Session {
     /// [`Error::Randomness`] if it has none yet and none can be made.
     pub fn id(&self) -> Result<SessionId, Error> {
         let fresh = || self.0.sessions.fresh_id();
-        self.0.with(|state| {
+        self.0.change(|state| {
             if let Some(id) = state.known_id() {
                 return Ok(id.clone());
             }
@@ -192,7 +204,7 @@ impl Session {
     ///
     /// [`session_core::Error::Detached`] outside a request.
     pub fn renew(&self) -> Result<(), Error> {
-        self.with(State::renew)
+        self.change(State::renew)
     }
 
     /// Gives the session a new id and no data: what is put in from now on is all it holds. Also begins a new session after
@@ -202,7 +214,7 @@ impl Session {
     ///
     /// [`session_core::Error::Detached`] outside a request.
     pub fn regenerate(&self) -> Result<(), Error> {
-        self.with(State::regenerate)
+        self.change(State::regenerate)
     }
 
     /// Logs an owner in, whose credentials were verified just now: a new id, no data of the time before, and the owner on
@@ -213,7 +225,7 @@ impl Session {
     /// [`session_core::Error::Detached`] outside a request.
     pub fn login(&self, owner: Owner) -> Result<(), Error> {
         let now = self.now();
-        self.with(|state| state.login(owner, now))
+        self.change(|state| state.login(owner, now))
     }
 
     /// Logs out: [`destroy`](Self::destroy) under its everyday name.
@@ -231,7 +243,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn destroy(&self) -> Result<(), Error> {
-        self.with(|state| {
+        self.change(|state| {
             state.destroy();
             Ok(())
         })
@@ -243,7 +255,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn unset(&self) -> Result<(), Error> {
-        self.with(|state| {
+        self.change(|state| {
             state.unset();
             Ok(())
         })
@@ -264,7 +276,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn set_owner(&self, owner: Option<Owner>) -> Result<(), Error> {
-        self.with(|state| state.set_owner(owner))
+        self.change(|state| state.set_owner(owner))
     }
 
     /// Keeps a message for the next page. Messages of parallel requests are all kept.
@@ -273,7 +285,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn flash(&self, kind: &str, text: &str) -> Result<(), Error> {
-        self.with(|state| state.flash(kind, text))
+        self.change(|state| state.flash(kind, text))
     }
 
     /// The messages kept so far, which are then gone.
@@ -305,7 +317,7 @@ impl Session {
     /// See [`Session`].
     pub fn csrf_verify(&self, token: &str) -> Result<bool, Error> {
         let now = self.now();
-        self.with(|state| Ok(state.csrf_verify(token, now)))
+        self.change(|state| Ok(state.csrf_verify(token, now)))
     }
 
     /// Saves the session now, in the middle of a request: before a stream begins, for a websocket. The cookie still goes
