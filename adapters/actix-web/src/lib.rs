@@ -47,18 +47,7 @@
 //! - [`connection_info`](actix_web::HttpRequest::connection_info) is not asked, since any client can write what it reads. Say
 //!   with the policy's `trust_proxy` whose `X-Forwarded-Proto` counts.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{SessionMiddleware, SessionService};
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;

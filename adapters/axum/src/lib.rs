@@ -64,21 +64,10 @@
 //! [signed in](Exchange::signed_in), and finds the session of [another layer](Exchange::named). A server that is to tell the
 //! layer whom it talks with puts an [`axum::extract::ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) beside it.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;
 
 /// The README's examples are compiled.
 #[cfg(doctest)]

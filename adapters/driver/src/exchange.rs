@@ -90,6 +90,10 @@ impl Shared {
         }
     }
 
+    pub(crate) fn abandon(&self) {
+        *self.lock() = Slot::Abandoned;
+    }
+
     /// Runs `act` on the session.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
         match &mut *self.lock() {
@@ -234,9 +238,9 @@ impl Exchange {
 
     /// Gives up what this request did with its session: it stays as it was, and [`finish`](Self::finish) has nothing to do.
     ///
-    /// For a framework that goes on to the response when a handler has panicked.
+    /// For a handler that has panicked. The [`Session`] that it holds then does this by itself.
     pub fn abandon(&self) {
-        *self.0.lock() = Slot::Abandoned;
+        self.0.abandon();
     }
 
     /// Saves what is to be saved and says what the response must carry. Handles of the session are of no use afterwards.

@@ -31,8 +31,36 @@ mod lifetime;
 /// and so do `take` and `take_flash`; a form gets a token that will not be accepted. Whatever would have to be saved
 /// (`insert`, `login`, `destroy`, …), `save` and `reload` answer [`Error::Store`], and so do `id` and `csrf_verify`, which
 /// nobody can answer then.
-#[derive(Clone)]
-pub struct Session(Arc<Shared>);
+///
+/// # Panics of handlers
+///
+/// A handler that panics leaves its session as it was, also where a response is made of the panic. This is noticed by the
+/// handle that the extractor gave, when the panic drops it: one that was given away before has the session saved. A clone
+/// does not count, since it may be dropped by the panic of another task.
+pub struct Session(Arc<Shared>, Holder);
+
+/// Who holds a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// Whoever asked for the session.
+    Handler,
+    /// Somebody who was given a clone.
+    Other,
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), Holder::Other)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.1 == Holder::Handler && std::thread::panicking() {
+            self.0.abandon();
+        }
+    }
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +70,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self(shared, Holder::Handler)
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -220,10 +248,14 @@ impl Session {
     /// Logs an owner in, whose credentials were verified just now: a new id, no data of the time before, and the owner on
     /// record. The absolute timeout begins anew.
     ///
+    /// The owner is the user's id, a number or a text: `session.login(user.id)?`.
+    ///
     /// # Errors
     ///
-    /// [`session_core::Error::Detached`] outside a request.
-    pub fn login(&self, owner: Owner) -> Result<(), Error> {
+    /// [`session_core::Error::Detached`] outside a request, [`session_core::Error::InvalidOwner`] if there cannot be such an
+    /// owner.
+    pub fn login(&self, owner: impl TryInto<Owner, Error: Into<Error>>) -> Result<(), Error> {
+        let owner = owner.try_into().map_err(Into::into)?;
         let now = self.now();
         self.change(|state| state.login(owner, now))
     }

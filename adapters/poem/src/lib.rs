@@ -46,18 +46,7 @@
 //! - A session in a websocket ends with the response: [`save`](session_driver::Session::save) it before the upgrade, and
 //!   [open](Sessions::open_detached) it again by its id.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{SessionEndpoint, SessionMiddleware};
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;

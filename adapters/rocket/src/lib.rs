@@ -45,18 +45,7 @@
 //!   `X-Forwarded-Proto` counts.
 //! - The events of a session's life are written with `tracing`, which Rocket's own log does not show.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::SessionFairing;
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;
