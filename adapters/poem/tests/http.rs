@@ -78,7 +78,7 @@ fn account(SignedIn { session, owner }: SignedIn) -> Result<String, SessionError
 
 #[handler]
 fn failing(session: Session) -> poem::Result<()> {
-    session.insert("n", 10).map_err(SessionError)?;
+    session.insert("n", 10)?;
     Err(BadRequest(std::io::Error::other("the handler failed")))
 }
 
@@ -293,7 +293,7 @@ enum Counted {
 impl Api {
     #[oai(path = "/count", method = "get")]
     async fn count(&self, session: Session) -> poem::Result<Counted> {
-        let visits = session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).map_err(SessionError)?;
+        let visits = session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1)?;
         Ok(Counted::Visits(PlainText(visits.to_string())))
     }
 
@@ -319,8 +319,8 @@ async fn the_operations_of_an_openapi_service_have_sessions() {
 async fn an_endpoint_of_ones_own_finds_the_session_in_the_requests_data() {
     let endpoint = poem::endpoint::make(async |request: poem::Request| {
         let exchange = request.data::<Exchange>().unwrap();
-        let session = exchange.session().await.map_err(SessionError)?;
-        session.insert("n", 3).map_err(SessionError)?;
+        let session = exchange.session().await?;
+        session.insert("n", 3)?;
         Ok::<_, poem::Error>("done")
     });
     let app = Route::new()

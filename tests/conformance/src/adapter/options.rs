@@ -8,6 +8,7 @@ use session_core::policy::{
     PolicyBuilder, PolicyError, Resave, Rolling, SameSitePolicy, SaveUninitialized, Secure, TrustProxy, Unset,
 };
 use session_core::{Keyring, Policy};
+use session_driver::OnOutage;
 use time::OffsetDateTime;
 
 use super::site::Site;
@@ -37,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) deadline: Duration,
     #[serde(skip)]
     pub(crate) login_page: Option<&'static str>,
+    #[serde(skip)]
+    pub(crate) on_outage: OnOutage,
 }
 
 /// A further change of the policy.
@@ -92,6 +95,7 @@ pub(crate) fn express() -> Options {
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
         login_page: None,
+        on_outage: OnOutage::FailClosed,
     }
 }
 
@@ -199,6 +203,12 @@ impl Options {
     /// Where visitors are sent who have not signed in.
     pub(crate) fn login_page(mut self, path: &'static str) -> Self {
         self.login_page = Some(path);
+        self
+    }
+
+    /// Shows pages as to a stranger while the store is down.
+    pub(crate) fn anonymous_on_outage(mut self) -> Self {
+        self.on_outage = OnOutage::Anonymous;
         self
     }
 
