@@ -160,19 +160,3 @@ macro_rules! derefs {
 }
 
 derefs!(Peek, SessionOrAnonymous, SessionOrUnavailable);
-
-/// Calls a macro with the name of each extractor, and how its type is written where it has parameters.
-#[cfg(any(feature = "axum", feature = "actix-web", feature = "poem", feature = "rocket"))]
-macro_rules! each_extractor {
-    ($implement:ident) => {
-        $implement!(Session);
-        $implement!(Peek);
-        $implement!(SignedIn);
-        $implement!(SessionOrAnonymous);
-        $implement!(SessionOrUnavailable);
-        $implement!(Named<N, T>);
-    };
-}
-
-#[cfg(any(feature = "axum", feature = "actix-web", feature = "poem", feature = "rocket"))]
-pub(crate) use each_extractor;

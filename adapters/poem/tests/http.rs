@@ -176,12 +176,15 @@ async fn the_sessions_cookie_stands_beside_the_handlers_own() {
 
 #[tokio::test]
 async fn a_handler_that_panics_leaves_the_session_as_it_was() {
-    let app = routes().with(SessionMiddleware::new(sessions(MemoryStore::new()))).with(CatchPanic::new());
-    let server = serve(app).await;
-    let cookie = server.get("/count", "").await.cookie("");
-    let panicked = server.get("/panicking", &cookie).await;
-    assert_eq!((panicked.status, panicked.all("set-cookie")), (500, vec![]));
-    assert_eq!(server.get("/read", &cookie).await.body, "Some(1)");
+    let layer = || SessionMiddleware::new(sessions(MemoryStore::new()));
+    let outside = routes().with(layer()).with(CatchPanic::new());
+    let inside = routes().with(CatchPanic::new()).with(layer());
+    for server in [serve(outside).await, serve(inside).await] {
+        let cookie = server.get("/count", "").await.cookie("");
+        let panicked = server.get("/panicking", &cookie).await;
+        assert_eq!((panicked.status, panicked.all("set-cookie")), (500, vec![]));
+        assert_eq!(server.get("/read", &cookie).await.body, "Some(1)");
+    }
 }
 
 #[tokio::test]

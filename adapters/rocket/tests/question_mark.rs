@@ -10,7 +10,7 @@ use http::{Server, Switched, every_call, policy};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::response::{self, Responder};
-use rocket::{Request, Responder, State, get, routes};
+use rocket::{Request, State, get, routes};
 use session_rocket::{CoreError, Session, SessionError, SessionFairing, Sessions, SignedIn};
 use session_store_memory::MemoryStore;
 

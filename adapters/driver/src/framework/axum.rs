@@ -7,9 +7,7 @@ use http::request::Parts;
 
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::extract::{
-    FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn, each_extractor,
-};
+use crate::extract::{FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn};
 use crate::layers::LayerName;
 use crate::session::Session;
 

@@ -7,9 +7,7 @@ use poem::{FromRequest, IntoResponse as _, Request, RequestBody, Response};
 use super::http::{add_fields, status};
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::extract::{
-    FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn, each_extractor,
-};
+use crate::extract::{FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn};
 use crate::fields::Field;
 use crate::layers::LayerName;
 use crate::session::Session;

@@ -11,9 +11,7 @@ use session_core::Reply;
 
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::extract::{
-    FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn, each_extractor,
-};
+use crate::extract::{FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn};
 use crate::fields::{Field, Others};
 use crate::layers::LayerName;
 use crate::session::Session;
