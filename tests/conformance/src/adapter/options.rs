@@ -37,9 +37,9 @@ pub(crate) struct Options {
     #[serde(skip)]
     pub(crate) deadline: Duration,
     #[serde(skip)]
-    pub(crate) login_page: Option<&'static str>,
-    #[serde(skip)]
     pub(crate) on_outage: OnOutage,
+    #[serde(skip)]
+    pub(crate) login_page: Option<&'static str>,
 }
 
 /// A further change of the policy.
@@ -94,8 +94,8 @@ pub(crate) fn express() -> Options {
         adjust: Vec::new(),
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
-        login_page: None,
         on_outage: OnOutage::FailClosed,
+        login_page: None,
     }
 }
 
@@ -122,6 +122,12 @@ impl Options {
 
     pub(crate) fn save_uninitialized(mut self) -> Self {
         self.save_uninitialized = true;
+        self
+    }
+
+    /// In an outage, pages are shown as to a stranger.
+    pub(crate) fn anonymous_in_an_outage(mut self) -> Self {
+        self.on_outage = OnOutage::Anonymous;
         self
     }
 
@@ -203,12 +209,6 @@ impl Options {
     /// Where visitors are sent who have not signed in.
     pub(crate) fn login_page(mut self, path: &'static str) -> Self {
         self.login_page = Some(path);
-        self
-    }
-
-    /// Shows pages as to a stranger while the store is down.
-    pub(crate) fn anonymous_on_outage(mut self) -> Self {
-        self.on_outage = OnOutage::Anonymous;
         self
     }
 
