@@ -8,7 +8,7 @@ use actix_web::http::header::{COOKIE, HOST, SET_COOKIE};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, web};
 use session_actix::store::Store;
-use session_actix::{Keyring, Owner, Policy, Session, SessionError, SessionMiddleware, Sessions};
+use session_actix::{Keyring, Policy, Session, SessionError, SessionMiddleware, Sessions};
 use session_store_memory::MemoryStore;
 
 use crate::count::{Counting, Trips};
@@ -108,7 +108,7 @@ async fn write(session: Session) -> Result<String, SessionError> {
 }
 
 async fn login(session: Session) -> Result<&'static str, SessionError> {
-    session.login(Owner::new(data::USER).ok_or(session_actix::Error::Finished)?)?;
+    session.login(data::USER)?;
     session.insert("name", data::NAME)?;
     session.insert("email", data::EMAIL)?;
     session.insert("cart", data::CART)?;

@@ -11,7 +11,7 @@ use axum::http::header::{COOKIE, HOST, SET_COOKIE};
 use axum::routing::get;
 use http_body_util::BodyExt as _;
 use session_axum::store::Store;
-use session_axum::{Keyring, Owner, Policy, Session, SessionError, SessionLayer, Sessions};
+use session_axum::{Keyring, Policy, Session, SessionError, SessionLayer, Sessions};
 use session_store_memory::MemoryStore;
 use tower_service::Service as _;
 
@@ -117,7 +117,7 @@ async fn write(session: Session) -> Result<String, SessionError> {
 }
 
 async fn login(session: Session) -> Result<&'static str, SessionError> {
-    session.login(Owner::new(data::USER).ok_or(session_axum::Error::Finished)?)?;
+    session.login(data::USER)?;
     session.insert("name", data::NAME)?;
     session.insert("email", data::EMAIL)?;
     session.insert("cart", data::CART)?;

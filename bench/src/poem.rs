@@ -5,7 +5,7 @@ mod server_session;
 use poem::http::header::{COOKIE, HOST, SET_COOKIE};
 use poem::{Endpoint, EndpointExt as _, Request, Route, get, handler};
 use session_poem::store::Store;
-use session_poem::{Keyring, Owner, Policy, Session, SessionError, SessionMiddleware, Sessions};
+use session_poem::{Keyring, Policy, Session, SessionError, SessionMiddleware, Sessions};
 use session_store_memory::MemoryStore;
 
 use crate::count::{Counting, Trips};
@@ -99,7 +99,7 @@ fn write(session: Session) -> Result<String, SessionError> {
 
 #[handler]
 fn login(session: Session) -> Result<&'static str, SessionError> {
-    session.login(Owner::new(data::USER).ok_or(session_poem::Error::Finished)?)?;
+    session.login(data::USER)?;
     session.insert("name", data::NAME)?;
     session.insert("email", data::EMAIL)?;
     session.insert("cart", data::CART)?;

@@ -4,7 +4,7 @@ use rocket::http::Header;
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, get, routes};
 use session_rocket::store::Store;
-use session_rocket::{Keyring, Owner, Policy, Session, SessionError, SessionFairing, Sessions};
+use session_rocket::{Keyring, Policy, Session, SessionError, SessionFairing, Sessions};
 use session_store_memory::MemoryStore;
 
 use crate::count::{Counting, Trips};
@@ -96,7 +96,7 @@ fn write(session: Session) -> Result<String, SessionError> {
 
 #[get("/login")]
 fn login(session: Session) -> Result<&'static str, SessionError> {
-    session.login(Owner::new(data::USER).ok_or(session_rocket::Error::Finished)?)?;
+    session.login(data::USER)?;
     session.insert("name", data::NAME)?;
     session.insert("email", data::EMAIL)?;
     session.insert("cart", data::CART)?;

@@ -61,6 +61,9 @@ pub enum Error {
         "this request's path is outside the session cookie's path; mount the route below it or widen the path"
     )]
     OutsidePath,
+    /// The text cannot name an [`Owner`](crate::Owner).
+    #[error("an owner is named by 1 to 255 bytes without a NUL; use the user's id")]
+    InvalidOwner,
     /// A per-session cookie attribute is not allowed.
     #[error("the cookie attribute is refused: {0}")]
     Cookie(#[from] crate::policy::PolicyError),

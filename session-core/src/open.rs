@@ -220,6 +220,12 @@ impl Load {
         })
     }
 
+    /// The session that a stranger would have, for showing a page while the store cannot answer. It must not be saved:
+    /// [`Reply::stopgap`](crate::Reply::stopgap) is all that may be made of it.
+    pub fn stranger(&self) -> State {
+        State::fresh(&self.policy, &self.visit, false, Vec::new())
+    }
+
     /// Goes on with the store's answer: the session, or the next cookie of the name.
     pub fn resume(mut self, answer: Option<Stored>, now: OffsetDateTime) -> Open {
         match self.judge(answer, now) {

@@ -20,6 +20,7 @@ Usage: cargo xtask tidy
 
   - session-core/src awaits nothing, reads no clock, draws no random number, names no framework
   - stores depend on session-core, adapters on session-driver, and nothing depends on an adapter
+  - the driver names a framework nowhere but in its folder `framework`
   - each file under src says in its first line why it exists, and has at most 400 lines beside its tests
   - sibling crates have files of the same names
   - nothing is left undone, no test is switched off

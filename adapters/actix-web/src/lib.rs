@@ -32,6 +32,52 @@
 //! A handler that asks for [`SignedIn`] has the session and its owner. Everybody else gets 401, or 303 where a
 //! [login page](SessionsBuilder::login_page) was named, and the request only wants to see a page.
 //!
+//! # Errors
+//!
+//! Everything that can go wrong is a [`SessionError`], and it is a response: 503 with `Retry-After` if the store is down, 409 if the
+//! session ended meanwhile, 401 or 303 if somebody must sign in, else 500. The body says nothing about the server; the log does.
+//! `?` takes it in handlers that return `Result<_, SessionError>`, `actix_web::Result` or an error of your own. What it holds is here to be matched:
+//! `SessionError::Session(CoreError::Gone)`.
+//!
+//! An error of your own that takes all others lets the session's answer for itself:
+//!
+//! ```
+//! use std::{error::Error, fmt};
+//!
+//! use actix_web::{HttpResponse, ResponseError};
+//! use session_actix::SessionError;
+//!
+//! #[derive(Debug)]
+//! struct AppError(Box<dyn Error + Send + Sync>);
+//!
+//! impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for AppError {
+//!     fn from(error: E) -> Self {
+//!         Self(error.into())
+//!     }
+//! }
+//!
+//! impl fmt::Display for AppError {
+//!     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+//!         self.0.fmt(f)
+//!     }
+//! }
+//!
+//! impl ResponseError for AppError {
+//!     fn error_response(&self) -> HttpResponse {
+//!         match self.0.downcast_ref::<SessionError>() {
+//!             Some(error) => error.error_response(),
+//!             None => HttpResponse::InternalServerError().finish(),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # While the store is down
+//!
+//! A request without a session cookie that only reads does not notice. One with a cookie is answered 503, or where
+//! [`on_outage`](SessionsBuilder::on_outage) says [`OnOutage::Anonymous`], its page is shown as to a stranger. A route says it for
+//! itself with [`SessionOrAnonymous`] or [`SessionOrUnavailable`] in place of [`Session`]. Nobody is logged out either way.
+//!
 //! # Several sessions
 //!
 //! Several middlewares may be around a route if their cookies have different names. [`Session`] is that of the innermost
@@ -39,6 +85,8 @@
 //!
 //! # With actix-web
 //!
+//! - `Option<Session>` is actix-web's own: `None` where there is no session middleware, where the route is outside the cookie's
+//!   path, and also where the store cannot answer. `Result<Session, SessionError>` tells these apart.
 //! - A handler that panics ends the connection, and the session is as it was.
 //! - An error that a middleware further in answers with is still an error further out. If the session adds headers to it,
 //!   it has become an [`InternalError`](actix_web::error::InternalError) around the first one.
@@ -47,18 +95,7 @@
 //! - [`connection_info`](actix_web::HttpRequest::connection_info) is not asked, since any client can write what it reads. Say
 //!   with the policy's `trust_proxy` whose `X-Forwarded-Proto` counts.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{SessionMiddleware, SessionService};
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;

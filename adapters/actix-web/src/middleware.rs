@@ -3,18 +3,14 @@
 use std::future::{Ready, ready};
 use std::pin::Pin;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-};
-use actix_web::{HttpMessage as _, HttpResponse};
-use session_driver::core::{Reply, RequestFacts};
-use session_driver::{Error, Exchange, Field, Others, Sessions};
-
-use crate::extract::SessionError;
+use actix_web::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage as _, ResponseError as _};
+use session_driver::actix_web::add_reply;
+use session_driver::core::RequestFacts;
+use session_driver::{Exchange, Sessions};
 
 /// Gives the requests of an application, a scope or a resource sessions: [`App::wrap`](actix_web::App::wrap).
 #[derive(Debug, Clone)]
@@ -81,14 +77,14 @@ where
                     Ok(response.map_into_left_body())
                 }
                 (Err(error), Ok(response)) => {
-                    Ok(response.into_response(error_response(&error)).map_into_right_body())
+                    Ok(response.into_response(error.error_response()).map_into_right_body())
                 }
                 (Ok(reply), Err(answer)) => {
                     let mut response = answer.error_response();
                     add_reply(response.headers_mut(), &reply);
                     Err(InternalError::from_response(answer, response).into())
                 }
-                (Err(error), Err(_)) => Err(SessionError(error).into()),
+                (Err(error), Err(_)) => Err(error.into()),
             }
         })
     }
@@ -114,31 +110,4 @@ impl<S> SessionService<S> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn add_reply(headers: &mut HeaderMap, reply: &Reply) {
-    let fields = Field::of_reply(reply, text(headers, &CACHE_CONTROL));
-    add_fields(headers, fields);
-}
-
-fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
-    for Field { name, value, others } in fields {
-        let name = HeaderName::from_static(name);
-        let Ok(value) = HeaderValue::from_str(&value) else { continue };
-        match others {
-            Others::Stay => headers.append(name, value),
-            Others::Go => drop(headers.insert(name, value)),
-        }
-    }
-}
-
-/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
-pub(crate) fn error_response(error: &Error) -> HttpResponse<BoxBody> {
-    error.report();
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::with_body(status, BoxBody::new(error.public_message()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    add_fields(headers, Field::of_error(error));
-    response
 }

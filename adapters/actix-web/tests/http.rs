@@ -53,7 +53,7 @@ async fn account(SignedIn { session, owner }: SignedIn) -> Result<String, Sessio
 }
 
 async fn failing(session: Session) -> Result<HttpResponse, actix_web::Error> {
-    session.insert("n", 10).map_err(SessionError)?;
+    session.insert("n", 10)?;
     Err(ErrorBadRequest("the handler failed"))
 }
 
@@ -75,7 +75,7 @@ async fn upgrading(session: Session) -> HttpResponse {
 }
 
 async fn optional(option: Option<Session>, result: Result<Session, SessionError>) -> String {
-    format!("{} {:?}", option.is_some(), result.map(drop).map_err(|error| error.0.status()))
+    format!("{} {:?}", option.is_some(), result.map(drop).map_err(|error| error.status()))
 }
 
 fn routes(config: &mut ServiceConfig) {
@@ -284,8 +284,8 @@ async fn a_middleware_further_in_finds_the_session_in_the_requests_extensions() 
                 let exchange = request.extensions().get::<Exchange>().cloned().unwrap();
                 let answer = service.call(request);
                 async move {
-                    let session = exchange.session().await.map_err(SessionError)?;
-                    session.insert("n", 3).map_err(SessionError)?;
+                    let session = exchange.session().await?;
+                    session.insert("n", 3)?;
                     answer.await
                 }
             })

@@ -26,7 +26,57 @@
 //! # Routes for those who have signed in
 //!
 //! A handler that asks for [`SignedIn`] has the session and its owner. Everybody else gets 401, or 303 where a
-//! [login page](SessionsBuilder::login_page) was named, and the request only wants to see a page.
+//! [login page](SessionsBuilder::login_page) was named, and the request only wants to see a page. The routes of a whole router are
+//! guarded by one line:
+//!
+//! ```
+//! use axum::{Router, middleware, routing::get};
+//! use session_axum::SignedIn;
+//!
+//! let account: Router = Router::new()
+//!     .route("/account", get(async || "yours"))
+//!     .route_layer(middleware::from_extractor::<SignedIn>());
+//! ```
+//!
+//! # Errors
+//!
+//! Everything that can go wrong is a [`SessionError`], and it is a response: 503 with `Retry-After` if the store is down, 409 if the
+//! session ended meanwhile, 401 or 303 if somebody must sign in, else 500. The body says nothing about the server; the log does.
+//! `?` takes it in handlers that return `Result<_, SessionError>`, [`axum::response::Result`] or an error of your own. What it holds is here to be matched:
+//! `SessionError::Session(CoreError::Gone)`.
+//!
+//! An error of your own that takes all others lets the session's answer for itself:
+//!
+//! ```
+//! use std::error::Error;
+//!
+//! use axum::http::StatusCode;
+//! use axum::response::{IntoResponse, Response};
+//! use session_axum::SessionError;
+//!
+//! struct AppError(Box<dyn Error + Send + Sync>);
+//!
+//! impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for AppError {
+//!     fn from(error: E) -> Self {
+//!         Self(error.into())
+//!     }
+//! }
+//!
+//! impl IntoResponse for AppError {
+//!     fn into_response(self) -> Response {
+//!         match self.0.downcast::<SessionError>() {
+//!             Ok(error) => error.into_response(),
+//!             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # While the store is down
+//!
+//! A request without a session cookie that only reads does not notice. One with a cookie is answered 503, or where
+//! [`on_outage`](SessionsBuilder::on_outage) says [`OnOutage::Anonymous`], its page is shown as to a stranger. A route says it for
+//! itself with [`SessionOrAnonymous`] or [`SessionOrUnavailable`] in place of [`Session`]. Nobody is logged out either way.
 //!
 //! # Several sessions
 //!
@@ -35,8 +85,11 @@
 //!
 //! # With axum
 //!
-//! - A handler that panics ends the connection, and the session is as it was. A layer that turns panics into responses
-//!   belongs outside the [`SessionLayer`].
+//! - `Option<Session>` is `None` where there is no session layer, or where the route is outside the cookie's path;
+//!   `Option<SignedIn>` also where nobody has signed in. A store that cannot answer is an error for both. With
+//!   `Result<Session, SessionError>` the handler sees every error.
+//! - A handler that panics leaves the session as it was. It ends the connection, or is answered by a layer that turns panics
+//!   into responses.
 //! - Give the layer the address of the client (`into_make_service_with_connect_info::<SocketAddr>()`) if the policy trusts
 //!   proxies on private networks.
 //!
@@ -64,21 +117,10 @@
 //! [signed in](Exchange::signed_in), and finds the session of [another layer](Exchange::named). A server that is to tell the
 //! layer whom it talks with puts an [`axum::extract::ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo) beside it.
 
-mod extract;
 mod middleware;
 
-pub use extract::{Named, Peek, Session, SessionError, SignedIn};
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
-pub use session_driver::core::StoreKey;
-pub use session_driver::core::store;
-pub use session_driver::core::{
-    AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
-};
-pub use session_driver::{
-    Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,
-    SystemClock, Time,
-};
+pub use session_driver::prelude::*;
 
 /// The README's examples are compiled.
 #[cfg(doctest)]

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::{ConnectInfo, OriginalUri};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::header::{COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use session_driver::core::{Reply, RequestFacts};
-use session_driver::{Error, Exchange, Field, Others, Sessions};
+use session_driver::http::add_reply;
+use session_driver::{Error, Exchange, Sessions};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -151,41 +152,14 @@ where
                 StateProjection::Finishing { finish, response } => {
                     let finished = ready!(finish.as_mut().poll(cx));
                     // A future is not polled again after it was ready.
-                    let mut response = response.take().unwrap_or_else(|| error_response(&Error::Finished));
+                    let mut response = response.take().unwrap_or_else(|| Error::Finished.into());
                     match finished {
-                        Ok(reply) => {
-                            let headers = response.headers_mut();
-                            let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
-                            add_fields(headers, fields);
-                        }
-                        Err(error) => response = error_response(&error),
+                        Ok(reply) => add_reply(response.headers_mut(), &reply),
+                        Err(error) => response = error.into(),
                     }
                     return Poll::Ready(Ok(response));
                 }
             }
         }
     }
-}
-
-fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
-    for Field { name, value, others } in fields {
-        let name = HeaderName::from_static(name);
-        let Ok(value) = HeaderValue::from_str(&value) else { continue };
-        match others {
-            Others::Stay => headers.append(name, value),
-            Others::Go => headers.insert(name, value).is_some(),
-        };
-    }
-}
-
-/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
-pub(crate) fn error_response<R: From<&'static str>>(error: &Error) -> Response<R> {
-    error.report();
-    let mut response = Response::new(R::from(error.public_message()));
-    *response.status_mut() =
-        StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    add_fields(headers, Field::of_error(error));
-    response
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::get;
 use common::{Server, cookie_field, policy};
 use session_axum::{LayerName, Named, Owner, Peek, Session, SessionError, SessionLayer, Sessions, SignedIn};
@@ -48,6 +49,31 @@ async fn who_opens_a_page_is_sent_to_the_login_page_and_who_sends_a_form_is_not(
     assert_eq!((refused.status, refused.all("location")), (401, vec![]));
 }
 
+#[tokio::test]
+async fn one_line_guards_a_whole_router() {
+    let guarded = Router::new()
+        .route("/account", get(async || "yours"))
+        .route("/orders", get(async || "none yet"))
+        .route_layer(middleware::from_extractor::<SignedIn>());
+    let greeting = get(async |user: Option<SignedIn>| match user {
+        Some(user) => format!("hello {}", user.owner.as_str()),
+        None => "hello stranger".to_owned(),
+    });
+    let app = Router::new().route("/login", get(login)).route("/", greeting).merge(guarded);
+    let sessions = Sessions::new(policy().build().unwrap(), MemoryStore::new());
+    let server = Server::serve(app.layer(SessionLayer::new(sessions))).await;
+    for path in ["/account", "/orders"] {
+        let refused = server.get(path, "").await;
+        assert_eq!((refused.status, refused.all("www-authenticate")), (401, vec!["Cookie"]), "{path}");
+    }
+    assert_eq!(server.get("/nowhere", "").await.status, 404);
+    assert_eq!(server.get("/", "").await.body, "hello stranger");
+    let cookie = server.get("/login", "").await.cookie("");
+    assert_eq!(server.get("/account", &cookie).await.body, "yours");
+    assert_eq!(server.get("/orders", &cookie).await.body, "none yet");
+    assert_eq!(server.get("/", &cookie).await.body, "hello user1");
+}
+
 struct Staff;
 
 impl LayerName for Staff {
@@ -74,8 +100,7 @@ async fn two_layers_keep_two_sessions_apart_and_both_are_within_reach() {
         Ok::<_, SessionError>(format!("{numbers:?}"))
     });
     let guarded = get(async |staff: Named<Staff, SignedIn>| staff.owner.as_str().to_owned());
-    let hire =
-        get(async |staff: Named<Staff>| staff.login(Owner::new("anna").unwrap()).map_err(SessionError));
+    let hire = get(async |staff: Named<Staff>| staff.login(Owner::new("anna").unwrap()));
     let app = Router::new()
         .route("/both", both)
         .route("/read", read)

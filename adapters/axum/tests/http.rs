@@ -29,7 +29,7 @@ fn router() -> Router {
         .route("/count", get(count))
         .route("/read", get(read))
         .route("/plain", get(|| async { "no session here" }))
-        .route("/logout", get(async |session: Session| session.logout().map_err(SessionError)))
+        .route("/logout", get(async |session: Session| session.logout()))
 }
 
 async fn server() -> Server {

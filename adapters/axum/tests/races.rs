@@ -36,7 +36,7 @@ impl Barrier {
 }
 
 fn router(barrier: Barrier) -> Router {
-    let slow = |act: fn(&Session) -> Result<(), session_axum::Error>| {
+    let slow = |act: fn(&Session) -> Result<(), SessionError>| {
         let barrier = barrier.clone();
         get(async move |session: Session| {
             act(&session)?;
@@ -54,7 +54,7 @@ fn router(barrier: Barrier) -> Router {
                 Ok::<_, SessionError>("")
             }),
         )
-        .route("/logout", get(async |session: Session| session.logout().map_err(SessionError)))
+        .route("/logout", get(async |session: Session| session.logout()))
         .route(
             "/read/{key}",
             get(async |Path(key): Path<String>, session: Session| {

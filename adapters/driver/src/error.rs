@@ -1,5 +1,7 @@
 //! What can go wrong with a session in a request, and what an adapter answers then.
 
+use std::convert::Infallible;
+
 use session_core::store::{StoreError, StoreErrorKind};
 use thiserror::Error;
 use tracing::{debug, error};
@@ -39,6 +41,13 @@ pub enum Error {
     /// Nobody has signed in, on a route for those who have.
     #[error("nobody has signed in, and this route is for those who have")]
     NotSignedIn(Challenge),
+}
+
+/// What cannot fail has no error: `session.login(7)?`.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 impl Error {

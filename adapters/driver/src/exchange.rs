@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use session_core::close::{Close, Settled};
 use session_core::open::{Load, Visit};
 use session_core::state::Use;
-use session_core::store::{StoreErrorKind, Stored};
+use session_core::store::{StoreError, StoreErrorKind, Stored};
 use session_core::{Open, Reply, State};
 use time::OffsetDateTime;
 use tracing::{Instrument as _, debug_span};
 
 use crate::error::Error;
 use crate::log;
+use crate::outage::OnOutage;
 use crate::save;
 use crate::session::Session;
 use crate::sessions::Sessions;
@@ -45,6 +46,8 @@ pub(crate) enum Slot {
     Loading(Box<Load>),
     /// The session is here.
     Open(Box<State>),
+    /// The store could not answer, and the page is shown as to a stranger. The session is never saved.
+    Stranger(Box<State>, StoreError),
     /// The request's path has no session.
     Outside,
     /// Somebody holds it across an await.
@@ -61,6 +64,7 @@ impl fmt::Debug for Exchange {
             Slot::Unopened(_) => "Exchange(unopened)",
             Slot::Loading(_) => "Exchange(loading)",
             Slot::Open(_) => "Exchange(open)",
+            Slot::Stranger(..) => "Exchange(stranger)",
             Slot::Outside => "Exchange(outside)",
             Slot::Busy => "Exchange(busy)",
             Slot::Finished => "Exchange(finished)",
@@ -94,13 +98,24 @@ impl Shared {
         }
     }
 
+    pub(crate) fn abandon(&self) {
+        let slot = std::mem::replace(&mut *self.lock(), Slot::Abandoned);
+        slot.take_back(&self.sessions);
+    }
+
     /// Runs `act` on the session.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
         match &mut *self.lock() {
+            Slot::Open(state) | Slot::Stranger(state, _) => act(state),
+            slot => Err(slot.unusable()),
+        }
+    }
+
+    /// Runs `act`, which changes the session.
+    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
+        match &mut *self.lock() {
             Slot::Open(state) => act(state),
-            Slot::Finished | Slot::Abandoned => Err(Error::Finished),
-            Slot::Outside => Err(session_core::Error::OutsidePath.into()),
-            Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => Err(Error::Busy),
+            slot => Err(slot.unusable()),
         }
     }
 }
@@ -136,7 +151,23 @@ impl Exchange {
     ///
     /// Dropping the future leaves the exchange as it was.
     pub async fn session(&self) -> Result<Session, Error> {
-        self.load(Extending::Allowed).await
+        self.session_on_outage(self.0.sessions.on_outage()).await
+    }
+
+    /// The session, for a route that says itself what becomes of it while the store is down.
+    ///
+    /// A request is served in one way: once it was shown as to a stranger, asking with [`OnOutage::FailClosed`] answers the
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session). With [`OnOutage::Anonymous`] never [`Error::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the exchange as it was.
+    pub async fn session_on_outage(&self, on_outage: OnOutage) -> Result<Session, Error> {
+        self.load(Extending::Allowed, on_outage).await
     }
 
     /// The session, without extending its life: for requests that a page makes by itself, which should not keep a user
@@ -146,7 +177,7 @@ impl Exchange {
     ///
     /// As [`session`](Self::session).
     pub async fn peek(&self) -> Result<Session, Error> {
-        let session = self.load(Extending::Declined).await?;
+        let session = self.load(Extending::Declined, self.0.sessions.on_outage()).await?;
         self.0.with(|state| {
             state.decline_touch();
             Ok(())
@@ -154,18 +185,24 @@ impl Exchange {
         Ok(session)
     }
 
-    async fn load(&self, extending: Extending) -> Result<Session, Error> {
+    async fn load(&self, extending: Extending, on_outage: OnOutage) -> Result<Session, Error> {
         // Most calls find it loaded.
-        match &*self.0.lock() {
-            Slot::Open(_) => return Ok(Session::new(self.0.clone())),
-            Slot::Outside => return Err(session_core::Error::OutsidePath.into()),
-            Slot::Finished | Slot::Abandoned => return Err(Error::Finished),
-            Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => {}
+        let unloaded = matches!(*self.0.lock(), Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy);
+        if unloaded {
+            self.load_once(extending, on_outage)
+                .instrument(debug_span!(target: "session", "session.load"))
+                .await?;
         }
-        self.load_once(extending).instrument(debug_span!(target: "session", "session.load")).await
+        match (&*self.0.lock(), on_outage) {
+            (Slot::Open(_), _) | (Slot::Stranger(..), OnOutage::Anonymous) => {
+                Ok(Session::new(self.0.clone()))
+            }
+            (slot, _) => Err(slot.unusable()),
+        }
     }
 
-    async fn load_once(&self, extending: Extending) -> Result<Session, Error> {
+    /// Leaves the exchange with its session, or with what stands for it.
+    async fn load_once(&self, extending: Extending, on_outage: OnOutage) -> Result<(), Error> {
         let _gate = self.0.gate.lock().await;
         let mut held = Held::take(&self.0);
         if let Slot::Unopened(_) = held.slot {
@@ -182,19 +219,20 @@ impl Exchange {
                 extend.as_ref(),
                 now,
             ));
-            let answer = match log::failure("load", answer.await) {
+            let answer = match (log::failure("load", answer.await), on_outage) {
+                (Ok(answer), _) => answer,
                 // One user loses one session. The record is left as it is, for somebody to look at.
-                Err(Error::Store(error)) if error.kind() == StoreErrorKind::Corrupt => None,
-                answer => answer?,
+                (Err(Error::Store(error)), _) if error.kind() == StoreErrorKind::Corrupt => None,
+                (Err(Error::Store(cause)), OnOutage::Anonymous) => {
+                    let state = Box::new(load.stranger());
+                    held.slot = Slot::Stranger(state, cause);
+                    return Ok(());
+                }
+                (Err(error), _) => return Err(error),
             };
             held.resume(answer, now);
         }
-        match held.slot {
-            Slot::Open(_) => Ok(Session::new(self.0.clone())),
-            Slot::Outside => Err(session_core::Error::OutsidePath.into()),
-            Slot::Finished | Slot::Abandoned => Err(Error::Finished),
-            Slot::Unopened(_) | Slot::Loading(_) | Slot::Busy => Err(Error::Busy),
-        }
+        Ok(())
     }
 
     /// Whether [`finish`](Self::finish) will have nothing to do, so that an adapter need not await it.
@@ -203,16 +241,15 @@ impl Exchange {
         match &*self.0.lock() {
             Slot::Unopened(visit) => !(self.0.sessions.policy().rolls_unused() && visit.has_cookie()),
             Slot::Outside | Slot::Abandoned => true,
-            Slot::Loading(_) | Slot::Open(_) | Slot::Busy | Slot::Finished => false,
+            Slot::Loading(_) | Slot::Open(_) | Slot::Stranger(..) | Slot::Busy | Slot::Finished => false,
         }
     }
 
     /// Gives up what this request did with its session: it stays as it was, and [`finish`](Self::finish) has nothing to do.
     ///
-    /// For a framework that goes on to the response when a handler has panicked.
+    /// For a handler that has panicked. The [`Session`] that it holds then does this by itself.
     pub fn abandon(&self) {
-        let slot = std::mem::replace(&mut *self.0.lock(), Slot::Abandoned);
-        slot.take_back(&self.0.sessions);
+        self.0.abandon();
     }
 
     /// Saves what is to be saved and says what the response must carry. Handles of the session are of no use afterwards.
@@ -236,7 +273,7 @@ impl Exchange {
             usage = Use::Unused;
         }
         if usage == Use::Unused {
-            match self.load(Extending::Allowed).await {
+            match self.load(Extending::Allowed, self.0.sessions.on_outage()).await {
                 Ok(_) => {}
                 Err(Error::Session(session_core::Error::OutsidePath)) => return Ok(Reply::none()),
                 Err(error) => return Err(error),
@@ -247,6 +284,12 @@ impl Exchange {
         *self.0.lock() = Slot::Finished;
         let state = match slot {
             Slot::Open(state) => state,
+            Slot::Stranger(..) => {
+                return Ok(match usage {
+                    Use::Used => Reply::stopgap(self.0.sessions.policy()),
+                    Use::Unused => Reply::none(),
+                });
+            }
             // Asked for and not loaded: the store could not answer, and the handler has said so or gone on without.
             Slot::Unopened(_) | Slot::Loading(_) | Slot::Outside | Slot::Abandoned => {
                 return Ok(Reply::none());
@@ -300,11 +343,11 @@ impl Shared {
     /// Takes the data as it is in the store now.
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _gate = self.gate.lock().await;
-        let key = self.with(|state| Ok(state.stored_key().cloned().ok_or(session_core::Error::Gone)?))?;
+        let key = self.change(|state| Ok(state.stored_key().cloned().ok_or(session_core::Error::Gone)?))?;
         let now = self.sessions.clock().now();
         let answer = self.sessions.within_deadline(self.sessions.store().load(&key, None, now)).await;
         let answer = log::failure("reload", answer)?;
-        self.with(|state| Ok(state.reload(answer, now)?))
+        self.change(|state| Ok(state.reload(answer, now)?))
     }
 
     fn take_open(&self) -> Result<Box<State>, Error> {
@@ -312,11 +355,7 @@ impl Shared {
         match std::mem::replace(&mut *slot, Slot::Busy) {
             Slot::Open(state) => Ok(state),
             other => {
-                let error = match other {
-                    Slot::Finished | Slot::Abandoned => Error::Finished,
-                    Slot::Outside => session_core::Error::OutsidePath.into(),
-                    Slot::Unopened(_) | Slot::Loading(_) | Slot::Open(_) | Slot::Busy => Error::Busy,
-                };
+                let error = other.unusable();
                 *slot = other;
                 Err(error)
             }
@@ -360,6 +399,16 @@ impl Slot {
     fn take_back(self, sessions: &Sessions) {
         if let Self::Open(state) = self {
             settle::take_back(sessions, state);
+        }
+    }
+
+    /// Why it holds no session that can be changed.
+    fn unusable(&self) -> Error {
+        match self {
+            Self::Finished | Self::Abandoned => Error::Finished,
+            Self::Outside => session_core::Error::OutsidePath.into(),
+            Self::Stranger(_, cause) => cause.clone().into(),
+            Self::Unopened(_) | Self::Loading(_) | Self::Open(_) | Self::Busy => Error::Busy,
         }
     }
 

@@ -6,6 +6,7 @@ use session_core::Owner;
 
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::outage::OnOutage;
 use crate::session::Session;
 
 /// What a visitor is told who has not signed in, on a route for those who have.
@@ -25,13 +26,13 @@ impl Exchange {
     ///
     /// [`Error::NotSignedIn`] if the session has no owner: with the login page if there is one and the request only wants to
     /// see a page (`GET` or `HEAD`), since a form that is posted would be lost on the way. Else as
-    /// [`session`](Self::session).
+    /// [`session`](Self::session), and [`Error::Store`] during an outage whatever its policy is.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves the exchange as it was.
     pub async fn signed_in(&self, method: &str) -> Result<(Session, Owner), Error> {
-        let session = self.session().await?;
+        let session = self.session_on_outage(OnOutage::FailClosed).await?;
         if let Some(owner) = session.owner()? {
             return Ok((session, owner));
         }

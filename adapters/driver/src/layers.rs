@@ -20,12 +20,6 @@ pub trait LayerName: 'static {
     const COOKIE: &'static str;
 }
 
-/// What an extractor makes of a request's [`Exchange`]. Adapters implement it for the types that their handlers ask for.
-pub trait FromExchange: Sized {
-    /// Makes it; `method` is the request's.
-    fn from_exchange(exchange: &Exchange, method: &str) -> impl Future<Output = Result<Self, Error>> + Send;
-}
-
 impl Exchange {
     /// The exchange of the layer whose cookie has this name: this one, or that of a layer further out.
     #[must_use]

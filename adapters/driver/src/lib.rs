@@ -29,15 +29,25 @@
 //! exchange.finish().await?;
 //! # Ok(()) }
 //! ```
+//!
+//! # Frameworks
+//!
+//! By itself this crate knows no framework. The features `axum`, `actix-web`, `poem`, `rocket` and `http` give [`Error`] and the
+//! types that handlers ask for ([`Session`], [`Peek`], [`SignedIn`], …) the traits of that framework, so that all adapters share
+//! them and `?` works on each of their methods. Adapters turn their feature on; an application does not.
 
 mod clock;
 mod devices;
 mod error;
 mod exchange;
+mod extract;
 mod fields;
+mod framework;
 mod guard;
 mod layers;
 mod log;
+mod outage;
+pub mod prelude;
 mod save;
 mod session;
 mod sessions;
@@ -47,9 +57,17 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use devices::{Device, Devices};
 pub use error::Error;
 pub use exchange::Exchange;
+pub use extract::{FromExchange, Named, Peek, SessionOrAnonymous, SessionOrUnavailable, SignedIn};
 pub use fields::{Field, Others};
+#[cfg(feature = "actix-web")]
+pub use framework::actix_web;
+#[cfg(feature = "http")]
+pub use framework::http;
+#[cfg(feature = "rocket")]
+pub use framework::rocket;
 pub use guard::Challenge;
-pub use layers::{FromExchange, LayerName};
+pub use layers::LayerName;
+pub use outage::OnOutage;
 pub use session::Session;
 pub use sessions::{DEFAULT_DEADLINE, Sessions, SessionsBuilder};
 

@@ -24,8 +24,43 @@ mod lifetime;
 /// Besides what each method names, all answer [`Error::Finished`] once the response is on its way, [`Error::Busy`] while
 /// another task of the request saves the session, and, if they change data, [`session_core::Error::Ended`] after
 /// [`destroy`](Self::destroy) or [`unset`](Self::unset).
-#[derive(Clone)]
-pub struct Session(Arc<Shared>);
+///
+/// # While the store is down
+///
+/// With [`OnOutage::Anonymous`](crate::OnOutage) a session that cannot be loaded is an empty one. Reading it finds nothing,
+/// and so do `take` and `take_flash`; a form gets a token that will not be accepted. Whatever would have to be saved
+/// (`insert`, `login`, `destroy`, …), `save` and `reload` answer [`Error::Store`], and so do `id` and `csrf_verify`, which
+/// nobody can answer then.
+///
+/// # Panics of handlers
+///
+/// A handler that panics leaves its session as it was, also where a response is made of the panic. This is noticed by the
+/// handle that the extractor gave, when the panic drops it: one that was given away before has the session saved. A clone
+/// does not count, since it may be dropped by the panic of another task.
+pub struct Session(Arc<Shared>, Holder);
+
+/// Who holds a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// Whoever asked for the session.
+    Handler,
+    /// Somebody who was given a clone.
+    Other,
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), Holder::Other)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.1 == Holder::Handler && std::thread::panicking() {
+            self.0.abandon();
+        }
+    }
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +70,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self(shared, Holder::Handler)
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -44,6 +79,11 @@ impl Session {
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, session_core::Error>) -> Result<T, Error> {
         self.0.with(|state| Ok(act(state)?))
+    }
+
+    /// The same for what is to be saved.
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> Result<T, session_core::Error>) -> Result<T, Error> {
+        self.0.change(|state| Ok(act(state)?))
     }
 
     /// The value of `key`, or `None` if there is none.
@@ -62,7 +102,7 @@ impl Session {
     /// [`session_core::Error::Serialize`] if the value does not become JSON, [`session_core::Error::ReservedKey`] for a key
     /// of the record layout.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), Error> {
-        self.with(|state| state.insert(key, value))
+        self.change(|state| state.insert(key, value))
     }
 
     /// Computes a value from the one that is there (or from `None`), and returns it.
@@ -78,7 +118,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T + Send + 'static,
     {
-        self.with(|state| state.update(key, change))
+        self.change(|state| state.update(key, change))
     }
 
     /// Takes a value out and returns it.
@@ -96,7 +136,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
-        self.with(|state| state.remove(key))
+        self.change(|state| state.remove(key))
     }
 
     /// Removes all data, also what other requests put in meanwhile. The id stays.
@@ -105,7 +145,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn clear(&self) -> Result<(), Error> {
-        self.with(State::clear)
+        self.change(State::clear)
     }
 
     /// Whether `key` has a value.
@@ -141,7 +181,7 @@ impl Session {
     ///
     /// As [`insert`](Self::insert).
     pub fn write_all<T: Serialize>(&self, all: &T) -> Result<(), Error> {
-        self.with(|state| state.write_all(all))
+        self.change(|state| state.write_all(all))
     }
 
     /// The id this session has, or will have once it is saved.
@@ -151,7 +191,7 @@ impl Session {
     /// [`Error::Randomness`] if it has none yet and none can be made.
     pub fn id(&self) -> Result<SessionId, Error> {
         let fresh = || self.0.sessions.fresh_id();
-        self.0.with(|state| {
+        self.0.change(|state| {
             if let Some(id) = state.known_id() {
                 return Ok(id.clone());
             }
@@ -192,7 +232,7 @@ impl Session {
     ///
     /// [`session_core::Error::Detached`] outside a request.
     pub fn renew(&self) -> Result<(), Error> {
-        self.with(State::renew)
+        self.change(State::renew)
     }
 
     /// Gives the session a new id and keeps its data: as a routine, now and then, while nobody's privileges change.
@@ -216,18 +256,22 @@ impl Session {
     ///
     /// [`session_core::Error::Detached`] outside a request.
     pub fn regenerate(&self) -> Result<(), Error> {
-        self.with(State::regenerate)
+        self.change(State::regenerate)
     }
 
     /// Logs an owner in, whose credentials were verified just now: a new id, no data of the time before, and the owner on
     /// record. The absolute timeout begins anew.
     ///
+    /// The owner is the user's id, a number or a text: `session.login(user.id)?`.
+    ///
     /// # Errors
     ///
-    /// [`session_core::Error::Detached`] outside a request.
-    pub fn login(&self, owner: Owner) -> Result<(), Error> {
+    /// [`session_core::Error::Detached`] outside a request, [`session_core::Error::InvalidOwner`] if there cannot be such an
+    /// owner.
+    pub fn login(&self, owner: impl TryInto<Owner, Error: Into<Error>>) -> Result<(), Error> {
+        let owner = owner.try_into().map_err(Into::into)?;
         let now = self.now();
-        self.with(|state| state.login(owner, now))
+        self.change(|state| state.login(owner, now))
     }
 
     /// Logs out: [`destroy`](Self::destroy) under its everyday name.
@@ -245,7 +289,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn destroy(&self) -> Result<(), Error> {
-        self.with(|state| {
+        self.change(|state| {
             state.destroy();
             Ok(())
         })
@@ -257,7 +301,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn unset(&self) -> Result<(), Error> {
-        self.with(|state| {
+        self.change(|state| {
             state.unset();
             Ok(())
         })
@@ -278,7 +322,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn set_owner(&self, owner: Option<Owner>) -> Result<(), Error> {
-        self.with(|state| state.set_owner(owner))
+        self.change(|state| state.set_owner(owner))
     }
 
     /// Keeps a message for the next page. Messages of parallel requests are all kept.
@@ -287,7 +331,7 @@ impl Session {
     ///
     /// See [`Session`].
     pub fn flash(&self, kind: &str, text: &str) -> Result<(), Error> {
-        self.with(|state| state.flash(kind, text))
+        self.change(|state| state.flash(kind, text))
     }
 
     /// The messages kept so far, which are then gone.
@@ -319,7 +363,7 @@ impl Session {
     /// See [`Session`].
     pub fn csrf_verify(&self, token: &str) -> Result<bool, Error> {
         let now = self.now();
-        self.with(|state| Ok(state.csrf_verify(token, now)))
+        self.change(|state| Ok(state.csrf_verify(token, now)))
     }
 
     /// Saves the session now, in the middle of a request: before a stream begins, for a websocket. The cookie still goes

@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::exchange::{Exchange, Slot};
 use crate::guard;
+use crate::outage::OnOutage;
 use crate::session::Session;
 
 /// How long a store may take for one answer, unless [told otherwise](SessionsBuilder::deadline).
@@ -45,6 +46,7 @@ struct Inner {
     genid: GenId,
     deadline: Duration,
     login_page: Option<Arc<str>>,
+    on_outage: OnOutage,
     /// One bit for each cookie problem that has been warned of.
     warned: AtomicU8,
 }
@@ -97,6 +99,13 @@ impl SessionsBuilder {
         self
     }
 
+    /// What requests with a cookie get while the store is down. Default: [`OnOutage::FailClosed`]. A route may
+    /// [say otherwise](Exchange::session_on_outage).
+    pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
+        self.0.on_outage = on_outage;
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Sessions {
@@ -120,6 +129,7 @@ impl Sessions {
             genid: Arc::new(system_id),
             deadline: DEFAULT_DEADLINE,
             login_page: None,
+            on_outage: OnOutage::FailClosed,
             warned: AtomicU8::new(0),
         })
     }
@@ -154,7 +164,7 @@ impl Sessions {
     pub async fn open_detached(&self, id: SessionId) -> Result<Option<Session>, Error> {
         let exchange =
             Exchange::new(self.clone(), None, Slot::Loading(Box::new(self.0.policy.open_detached(id))));
-        let session = exchange.session().await?;
+        let session = exchange.session_on_outage(OnOutage::FailClosed).await?;
         Ok(session.exists()?.then_some(session))
     }
 
@@ -172,6 +182,10 @@ impl Sessions {
 
     pub(crate) fn login_page(&self) -> Option<&Arc<str>> {
         self.0.login_page.as_ref()
+    }
+
+    pub(crate) fn on_outage(&self) -> OnOutage {
+        self.0.on_outage
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

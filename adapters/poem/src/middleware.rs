@@ -1,11 +1,13 @@
 //! The middleware: hands the request's facts to the driver, runs the inner endpoint, and adds the session's headers.
 
-use poem::http::header::{CACHE_CONTROL, COOKIE, HOST};
+use poem::error::ResponseError as _;
+use poem::http::header::{COOKIE, HOST};
 use poem::http::uri::{Authority, Scheme};
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use poem::{Endpoint, IntoResponse as _, Middleware, Request, Response};
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use poem::{Endpoint, Middleware, Request, Response};
 use session_driver::core::RequestFacts;
-use session_driver::{Error, Exchange, Field, Others, Sessions};
+use session_driver::http::add_reply;
+use session_driver::{Exchange, Sessions};
 
 /// Gives the requests of an endpoint sessions: [`EndpointExt::with`](poem::EndpointExt::with).
 #[derive(Debug, Clone)]
@@ -50,12 +52,8 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         // An error takes no headers, so that it must become the response here.
         let mut response = answer.map_or_else(poem::Error::into_response, poem::IntoResponse::into_response);
         match finished {
-            Ok(reply) => {
-                let headers = response.headers_mut();
-                let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
-                add_fields(headers, fields);
-            }
-            Err(error) => response = error_response(&error),
+            Ok(reply) => add_reply(response.headers_mut(), &reply),
+            Err(error) => response = error.as_response(),
         }
         Ok(response)
     }
@@ -81,24 +79,4 @@ impl<E> SessionEndpoint<E> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
-    for Field { name, value, others } in fields {
-        let name = HeaderName::from_static(name);
-        let Ok(value) = HeaderValue::from_str(&value) else { continue };
-        match others {
-            Others::Stay => headers.append(name, value),
-            Others::Go => headers.insert(name, value).is_some(),
-        };
-    }
-}
-
-/// What the client gets when its session could not be loaded or saved, or when somebody must sign in.
-pub(crate) fn error_response(error: &Error) -> Response {
-    error.report();
-    let mut response = error.public_message().into_response();
-    response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    add_fields(response.headers_mut(), Field::of_error(error));
-    response
 }

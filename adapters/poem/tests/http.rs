@@ -78,7 +78,7 @@ fn account(SignedIn { session, owner }: SignedIn) -> Result<String, SessionError
 
 #[handler]
 fn failing(session: Session) -> poem::Result<()> {
-    session.insert("n", 10).map_err(SessionError)?;
+    session.insert("n", 10)?;
     Err(BadRequest(std::io::Error::other("the handler failed")))
 }
 
@@ -176,12 +176,15 @@ async fn the_sessions_cookie_stands_beside_the_handlers_own() {
 
 #[tokio::test]
 async fn a_handler_that_panics_leaves_the_session_as_it_was() {
-    let app = routes().with(SessionMiddleware::new(sessions(MemoryStore::new()))).with(CatchPanic::new());
-    let server = serve(app).await;
-    let cookie = server.get("/count", "").await.cookie("");
-    let panicked = server.get("/panicking", &cookie).await;
-    assert_eq!((panicked.status, panicked.all("set-cookie")), (500, vec![]));
-    assert_eq!(server.get("/read", &cookie).await.body, "Some(1)");
+    let layer = || SessionMiddleware::new(sessions(MemoryStore::new()));
+    let outside = routes().with(layer()).with(CatchPanic::new());
+    let inside = routes().with(CatchPanic::new()).with(layer());
+    for server in [serve(outside).await, serve(inside).await] {
+        let cookie = server.get("/count", "").await.cookie("");
+        let panicked = server.get("/panicking", &cookie).await;
+        assert_eq!((panicked.status, panicked.all("set-cookie")), (500, vec![]));
+        assert_eq!(server.get("/read", &cookie).await.body, "Some(1)");
+    }
 }
 
 #[tokio::test]
@@ -293,7 +296,7 @@ enum Counted {
 impl Api {
     #[oai(path = "/count", method = "get")]
     async fn count(&self, session: Session) -> poem::Result<Counted> {
-        let visits = session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).map_err(SessionError)?;
+        let visits = session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1)?;
         Ok(Counted::Visits(PlainText(visits.to_string())))
     }
 
@@ -319,8 +322,8 @@ async fn the_operations_of_an_openapi_service_have_sessions() {
 async fn an_endpoint_of_ones_own_finds_the_session_in_the_requests_data() {
     let endpoint = poem::endpoint::make(async |request: poem::Request| {
         let exchange = request.data::<Exchange>().unwrap();
-        let session = exchange.session().await.map_err(SessionError)?;
-        session.insert("n", 3).map_err(SessionError)?;
+        let session = exchange.session().await?;
+        session.insert("n", 3)?;
         Ok::<_, poem::Error>("done")
     });
     let app = Route::new()

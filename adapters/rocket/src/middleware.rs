@@ -3,20 +3,19 @@
 //! Rocket writes the cookies of its jar before response fairings run, and forgets them when a catcher answers. So this one
 //! appends the header itself.
 
-use std::io::Cursor;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rocket::config::pretty_print_error;
 use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::figment::Figment;
 use rocket::figment::error::{Error as Mistake, Kind as MistakeKind};
 use rocket::figment::value::{Dict, Value};
-use rocket::http::{ContentType, Header, Status};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_driver::core::RequestFacts;
 use session_driver::core::policy::Options;
 use session_driver::core::store::Store;
-use session_driver::{Challenge, Error, Exchange, Field, Others, Sessions};
+use session_driver::rocket::{self as guards, Attached, add_fields, add_reply, error_response, status};
+use session_driver::{Challenge, Error, Exchange, Field, Sessions};
 
 /// Gives the requests of an application sessions: [`Rocket::attach`].
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl SessionFairing {
     /// The exchange of this very fairing.
     fn exchange(&self, request: &Request<'_>) -> Option<Exchange> {
         let name = self.sessions.get()?.policy().cookie_name();
-        Kept::of(request).innermost.as_ref()?.named(name).cloned()
+        guards::innermost(request)?.named(name).cloned()
     }
 }
 
@@ -124,12 +123,12 @@ impl Fairing for SessionFairing {
         };
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get("cookie").map(str::as_bytes);
-        let mut kept = Kept::of(request);
-        kept.innermost = Some(sessions.begin_inside(kept.innermost.take(), &facts, cookies));
+        let exchange = sessions.begin_inside(guards::innermost(request), &facts, cookies);
+        guards::keep(request, exchange);
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let refused = Kept::of(request).refused.take();
+        let refused = guards::take_refusal(request);
         // Another route or a catcher may have found another answer.
         if let Some(error) = refused.filter(|error| status(error) == response.status()) {
             match error {
@@ -142,47 +141,9 @@ impl Fairing for SessionFairing {
         }
         let Some(exchange) = self.exchange(request).filter(|exchange| !exchange.is_idle()) else { return };
         match exchange.finish().await {
-            Ok(reply) => {
-                let fields = Field::of_reply(&reply, response.headers().get_one("cache-control"));
-                add_fields(response, fields);
-            }
+            Ok(reply) => add_reply(response, &reply),
             Err(error) => *response = error_response(&error),
         }
-    }
-}
-
-/// The names of the cookies of all fairings.
-#[derive(Debug, Default)]
-pub(crate) struct Attached(Mutex<Vec<String>>);
-
-impl Attached {
-    fn names(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.names().iter().any(|other| other == name)
-    }
-
-    /// Adds a name; answers whether it is a new one.
-    fn add(&self, name: &str) -> bool {
-        let is_new = !self.has(name);
-        self.names().push(name.to_owned());
-        is_new
-    }
-}
-
-/// What is kept with a request for its guards.
-#[derive(Default)]
-pub(crate) struct Kept {
-    pub(crate) innermost: Option<Exchange>,
-    /// What a guard or a handler failed with, for the headers that no catcher knows of.
-    pub(crate) refused: Option<Error>,
-}
-
-impl Kept {
-    pub(crate) fn of<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Self> {
-        request.local_cache(Mutex::<Self>::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -210,33 +171,6 @@ fn without_values(mistake: Mistake) -> String {
         }
         kind => format!("`session`: {kind}"),
     }
-}
-
-pub(crate) fn status(error: &Error) -> Status {
-    Status::from_code(error.status()).unwrap_or(Status::InternalServerError)
-}
-
-fn add_fields<'a>(response: &mut Response<'_>, fields: impl IntoIterator<Item = Field<'a>>) {
-    for Field { name, value, others } in fields {
-        let header = Header::new(name, value.into_owned());
-        match others {
-            Others::Stay => response.adjoin_header(header),
-            Others::Go => drop(response.set_header(header)),
-        }
-    }
-}
-
-/// What the client gets when its session could not be saved, or when it is sent to the login page.
-fn error_response(error: &Error) -> Response<'static> {
-    error.report();
-    let body = error.public_message();
-    let mut response = Response::build()
-        .status(status(error))
-        .header(ContentType::Plain)
-        .sized_body(body.len(), Cursor::new(body))
-        .finalize();
-    add_fields(&mut response, Field::of_error(error));
-    response
 }
 
 #[cfg(test)]

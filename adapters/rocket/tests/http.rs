@@ -114,7 +114,7 @@ fn cookies(session: Session, jar: &CookieJar<'_>) -> OwnCookie {
 
 #[get("/optional")]
 fn optional(option: Option<Session>, result: Result<Session, SessionError>) -> String {
-    format!("{} {:?}", option.is_some(), result.map(drop).map_err(|error| error.0.status()))
+    format!("{} {:?}", option.is_some(), result.map(drop).map_err(|error| error.status()))
 }
 
 #[catch(500)]

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::Service;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use session_driver::core::RequestFacts;
-use session_driver::{Error, Exchange, Field, Others, Sessions};
+use session_driver::http::add_reply;
+use session_driver::{Exchange, Sessions};
 
 use crate::extract::OriginalPath;
 
@@ -71,12 +71,9 @@ where
             }
             // Duty four: save, whatever the status, before anything of the response goes out.
             match exchange.finish().await {
-                Ok(reply) => {
-                    let headers = response.headers_mut();
-                    let fields = Field::of_reply(&reply, text(headers, &CACHE_CONTROL));
-                    add_fields(headers, fields);
-                }
-                Err(error) => response = error_response(&error),
+                Ok(reply) => add_reply(response.headers_mut(), &reply),
+                // Nothing about the server's inside: the text for the log is not the text for the client.
+                Err(error) => response = error.into(),
             }
             Ok(response)
         })
@@ -85,30 +82,4 @@ where
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Each field says whether it stands beside those of the handler, as a cookie does, or takes their place.
-fn add_fields<'a>(headers: &mut HeaderMap, fields: impl IntoIterator<Item = Field<'a>>) {
-    for Field { name, value, others } in fields {
-        let name = HeaderName::from_static(name);
-        let Ok(value) = HeaderValue::from_str(&value) else { continue };
-        match others {
-            Others::Stay => headers.append(name, value),
-            Others::Go => headers.insert(name, value).is_some(),
-        };
-    }
-}
-
-/// What the client gets when its session could not be loaded, used or saved: nothing about the server's inside.
-#[must_use]
-pub fn error_response<R: From<&'static str>>(error: &Error) -> Response<R> {
-    // The text for the log is not the text for the client.
-    error.report();
-    let mut response = Response::new(R::from(error.public_message()));
-    *response.status_mut() =
-        StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    add_fields(headers, Field::of_error(error));
-    response
 }

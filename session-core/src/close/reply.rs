@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cookie::{CookieLife, MAX_COOKIE_BYTES, MaxAge, latest_expiry};
+use crate::policy::Policy;
 
 /// The header fields that a session adds to a response.
 #[derive(PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Reply {
     set_cookie: Option<String>,
     cache: CacheHeaders,
     used: bool,
+    /// The response shows a stranger's page to somebody who may be none.
+    stopgap: bool,
     problem: Option<CookieProblem>,
 }
 
@@ -45,7 +48,13 @@ pub enum CookieProblem {
 impl Reply {
     /// The reply to a request that has no session.
     pub fn none() -> Self {
-        Self { set_cookie: None, cache: CacheHeaders::Omitted, used: false, problem: None }
+        Self { set_cookie: None, cache: CacheHeaders::Omitted, used: false, stopgap: false, problem: None }
+    }
+
+    /// The reply to a request that was served as a stranger's, since the store could not answer: no cookie is set or
+    /// taken away, and no cache may keep the page.
+    pub fn stopgap(policy: &Policy) -> Self {
+        Self { cache: policy.0.settings.cache_headers, used: true, stopgap: true, ..Self::none() }
     }
 
     /// The value of the `Set-Cookie` field to append, if any. Fields that are there already stay.
@@ -67,14 +76,14 @@ impl Reply {
     /// another. `present` is what the handler set; it stays if it forbids shared caching already.
     #[must_use]
     pub fn cache_control(&self, present: Option<&str>) -> Option<&'static str> {
-        let private = present.is_some_and(|present| {
-            present.split(',').any(|directive| {
-                let directive = directive.trim();
-                directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("private")
+        let says = |wanted: &str| {
+            present.is_some_and(|present| {
+                present.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted))
             })
-        });
+        };
+        let kept = says("no-store") || (says("private") && !self.stopgap);
         match self.cache {
-            CacheHeaders::Sent if self.set_cookie.is_some() && !private => Some("no-store"),
+            CacheHeaders::Sent if (self.set_cookie.is_some() || self.stopgap) && !kept => Some("no-store"),
             CacheHeaders::Sent | CacheHeaders::Omitted => None,
         }
     }
@@ -98,7 +107,7 @@ impl State {
             Ok(line) => (line, None),
             Err(problem) => (None, Some(problem)),
         };
-        Reply { set_cookie, cache: self.policy.0.settings.cache_headers, used: true, problem }
+        Reply { set_cookie, cache: self.policy.0.settings.cache_headers, used: true, stopgap: false, problem }
     }
 
     fn cookie_line(&self, now: OffsetDateTime) -> Result<Option<String>, CookieProblem> {

@@ -1,9 +1,12 @@
 //! What passes between the core and a store: the record, its owner, its version, and a touch that rides along.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
+
+use crate::error::Error;
 
 /// What a store keeps for one session.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +34,15 @@ impl fmt::Debug for Record {
 /// The application's name for the person (or service) that a session belongs to, its user id say.
 ///
 /// `Debug` does not show it: it often is an e-mail address.
+///
+/// ```
+/// use session_core::{Error, Owner};
+///
+/// assert_eq!(Owner::from(7_i64).as_str(), "7");
+/// assert_eq!(Owner::try_from("ann")?.as_str(), "ann");
+/// assert_eq!(Owner::try_from(String::new()), Err(Error::InvalidOwner));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner(Arc<str>);
 
@@ -51,6 +63,54 @@ impl Owner {
         &self.0
     }
 }
+
+impl TryFrom<&str> for Owner {
+    type Error = Error;
+
+    /// # Errors
+    ///
+    /// [`Error::InvalidOwner`] where [`Owner::new`] answers `None`.
+    fn try_from(name: &str) -> Result<Self, Error> {
+        Self::new(name).ok_or(Error::InvalidOwner)
+    }
+}
+
+impl TryFrom<&String> for Owner {
+    type Error = Error;
+
+    fn try_from(name: &String) -> Result<Self, Error> {
+        name.as_str().try_into()
+    }
+}
+
+impl TryFrom<String> for Owner {
+    type Error = Error;
+
+    fn try_from(name: String) -> Result<Self, Error> {
+        name.as_str().try_into()
+    }
+}
+
+impl FromStr for Owner {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        name.try_into()
+    }
+}
+
+macro_rules! owner_from {
+    ($($number:ty),+) => {$(
+        impl From<$number> for Owner {
+            /// The number in decimal.
+            fn from(id: $number) -> Self {
+                Self(id.to_string().into())
+            }
+        }
+    )+};
+}
+
+owner_from!(i32, i64, i128, u32, u64, u128);
 
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

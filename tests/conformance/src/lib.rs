@@ -87,6 +87,7 @@
 //! | `/stream` | plays, then sends [the answer's chunks](script::Answer::chunks) as its body: [`Feature::Stream`] |
 //! | `/socket` | plays, then upgrades, and answers each text message by [`play_detached`](script::play_detached): [`Feature::Socket`] |
 //! | `/two/play` | two layers around one handler, which [plays on both](script::Script::play_two): [`Feature::TwoLayers`] |
+//! | `/or-anonymous`, `/or-unavailable` | the extractors by which a route says what an outage means: [`Feature::OnOutage`] |
 //! | `/signed-in` | behind the guard for the signed-in: [`Feature::Guard`] |
 //!
 //! All but `/play` and `/nested/play` read the script from the header alone. Requests come with `GET`, `HEAD` and `POST`. Errors

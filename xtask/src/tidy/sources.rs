@@ -18,6 +18,9 @@ const NOT_IN_THE_CORE: &[(&str, &str)] = &[
     ("poem", "the core knows no framework; that belongs into adapters/poem"),
 ];
 
+/// What the driver must not contain outside of its folder for it.
+const NOT_IN_THE_DRIVER: &[&str] = &["axum_core::", "actix_web::", "poem::", "rocket::", "http::"];
+
 /// Marks of unfinished work. Put together here so that this file does not find itself.
 const UNFINISHED: &[(&str, &str)] = &[
     (concat!("todo", "!("), "finish it, or refuse the case with an error"),
@@ -40,6 +43,9 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
         if source.name.ends_with(".rs") && source.name.starts_with("session-core/src/") {
             purity(source, &mut findings);
         }
+        if source.name.starts_with("adapters/driver/src/") && !source.name.contains("/src/framework/") {
+            frameworks(source, &mut findings);
+        }
     }
     findings
 }
@@ -58,6 +64,17 @@ fn purity(source: &Source, findings: &mut Vec<Finding>) {
                     format!("`{word}` in the core: {remedy}"),
                 ));
             }
+        }
+    }
+}
+
+fn frameworks(source: &Source, findings: &mut Vec<Finding>) {
+    for (index, line) in without_comments(&source.text).lines().enumerate() {
+        for word in NOT_IN_THE_DRIVER.iter().filter(|word| contains(line, word)) {
+            let what = format!(
+                "`{word}` in the driver: a framework's traits belong into adapters/driver/src/framework"
+            );
+            findings.push(Finding::new(&source.name, index + 1, what));
         }
     }
 }
@@ -125,6 +142,13 @@ mod tests {
             ["session-core/src/a.rs:3", "session-core/src/a.rs:4"]
         );
         assert!(found("adapters/driver/src/a.rs", text).is_empty());
+    }
+
+    #[test]
+    fn the_driver_names_frameworks_in_their_folder_only() {
+        let text = "//! rocket::Request\nuse rocket::Request;\npub use framework::rocket;\n";
+        assert_eq!(found("adapters/driver/src/a.rs", text), ["adapters/driver/src/a.rs:2"]);
+        assert!(found("adapters/driver/src/framework/rocket.rs", text).is_empty());
     }
 
     #[test]

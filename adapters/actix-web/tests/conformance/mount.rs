@@ -6,7 +6,10 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
 use actix_ws::Message;
-use session_actix::{LayerName, Named, Peek, Session, SessionError, SessionMiddleware, SignedIn};
+use session_actix::{
+    LayerName, Named, Peek, Session, SessionError, SessionMiddleware, SessionOrAnonymous,
+    SessionOrUnavailable, SignedIn,
+};
 use session_conformance::Site;
 use session_conformance::script::{self, Answer, HEADER, LARGEST_BODY, Script};
 
@@ -42,7 +45,9 @@ pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>
                     .route("/peek", web::to(peek))
                     .route("/stream", web::to(stream))
                     .route("/socket", web::to(socket))
-                    .route("/signed-in", web::to(signed_in)),
+                    .route("/signed-in", web::to(signed_in))
+                    .route("/or-anonymous", web::to(or_anonymous))
+                    .route("/or-unavailable", web::to(or_unavailable)),
             )
     };
     let server =
@@ -73,10 +78,10 @@ async fn maybe(
 ) -> Result<HttpResponse, SessionError> {
     let session = match session {
         Ok(session) => Some(session),
-        Err(SessionError(error)) if script::is_no_session(&error) => None,
+        Err(error) if script::is_no_session(&error) => None,
         Err(error) => return Err(error),
     };
-    Ok(response(read(&request, &[]).play_maybe(session.as_deref()).await?))
+    Ok(response(read(&request, &[]).play_maybe(session.as_ref()).await?))
 }
 
 async fn idle(request: HttpRequest) -> Result<HttpResponse, SessionError> {
@@ -84,12 +89,23 @@ async fn idle(request: HttpRequest) -> Result<HttpResponse, SessionError> {
 }
 
 async fn fail(session: Session, request: HttpRequest) -> actix_web::Result<HttpResponse> {
-    let answer = read(&request, &[]).play(&session).await.map_err(SessionError)?;
+    let answer = read(&request, &[]).play(&session).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or_default();
     Err(InternalError::new("the handler failed", status).into())
 }
 
 async fn peek(Peek(session): Peek, request: HttpRequest) -> Result<HttpResponse, SessionError> {
+    Ok(response(read(&request, &[]).play(&session).await?))
+}
+
+async fn or_anonymous(session: SessionOrAnonymous, request: HttpRequest) -> actix_web::Result<HttpResponse> {
+    Ok(response(read(&request, &[]).play(&session).await?))
+}
+
+async fn or_unavailable(
+    session: SessionOrUnavailable,
+    request: HttpRequest,
+) -> actix_web::Result<HttpResponse> {
     Ok(response(read(&request, &[]).play(&session).await?))
 }
 
@@ -117,8 +133,8 @@ async fn socket(
     request: HttpRequest,
     body: web::Payload,
 ) -> actix_web::Result<HttpResponse> {
-    let _answer = read(&request, &[]).play(&session).await.map_err(SessionError)?;
-    let id = session.id().map_err(SessionError)?;
+    let _answer = read(&request, &[]).play(&session).await?;
+    let id = session.id()?;
     let (response, mut socket, mut messages) = actix_ws::handle(&request, body)?;
     actix_web::rt::spawn(async move {
         while let Some(Ok(Message::Text(script))) = messages.recv().await {

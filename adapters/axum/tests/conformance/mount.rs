@@ -10,7 +10,10 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use session_axum::{LayerName, Named, Peek, Session, SessionError, SessionLayer, SignedIn};
+use session_axum::{
+    LayerName, Named, Peek, Session, SessionError, SessionLayer, SessionOrAnonymous, SessionOrUnavailable,
+    SignedIn,
+};
 use session_conformance::script::{self, Answer, Script};
 use session_conformance::{Site, script::HEADER};
 use tokio::net::TcpListener;
@@ -38,6 +41,8 @@ pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>
         .route("/stream", any(stream))
         .route("/socket", any(socket))
         .route("/signed-in", any(signed_in))
+        .route("/or-anonymous", any(or_anonymous))
+        .route("/or-unavailable", any(or_unavailable))
         .layer(layer.clone())
         .merge(two)
         .nest("/nested", Router::new().route("/play", any(play)).layer(layer))
@@ -68,7 +73,7 @@ async fn play(session: Session, parts: Parts, body: Bytes) -> Result<Response, S
 }
 
 async fn maybe(session: Option<Session>, Header(script): Header) -> Result<Response, SessionError> {
-    Ok(response(script.play_maybe(session.as_deref()).await?))
+    Ok(response(script.play_maybe(session.as_ref()).await?))
 }
 
 async fn idle(Header(script): Header) -> Result<Response, SessionError> {
@@ -81,12 +86,23 @@ async fn fail(
 ) -> Result<Response, (axum::http::StatusCode, String)> {
     let response = match script.play(&session).await {
         Ok(answer) => response(answer),
-        Err(error) => SessionError(error).into_response(),
+        Err(error) => error.into_response(),
     };
     Err((response.status(), "the handler failed".to_owned()))
 }
 
 async fn peek(Peek(session): Peek, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&session).await?))
+}
+
+async fn or_anonymous(session: SessionOrAnonymous, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&session).await?))
+}
+
+async fn or_unavailable(
+    session: SessionOrUnavailable,
+    Header(script): Header,
+) -> Result<Response, SessionError> {
     Ok(response(script.play(&session).await?))
 }
 

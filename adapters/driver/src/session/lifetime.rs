@@ -55,7 +55,7 @@ impl Session {
     /// [`session_core::Error::Cookie`] if an attribute cannot stand in a `Set-Cookie` header.
     pub fn set_cookie(&self, cookie: SessionCookie) -> Result<(), Error> {
         let now = self.now();
-        self.with(|state| state.set_cookie(cookie, now))
+        self.change(|state| state.set_cookie(cookie, now))
     }
 
     /// Gives this session an idle life of its own ("remember me"), or with `None` a cookie that ends with the browser.
@@ -65,7 +65,7 @@ impl Session {
     /// See [`Session`].
     pub fn set_max_age(&self, max_age: Option<Duration>) -> Result<(), Error> {
         let now = self.now();
-        self.with(|state| state.set_max_age(max_age, now))
+        self.change(|state| state.set_max_age(max_age, now))
     }
 
     /// Extends the session's life at the end of this request, whether or not it is due.

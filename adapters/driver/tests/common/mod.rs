@@ -17,7 +17,7 @@ use session_core::store::{
     Version, async_trait,
 };
 use session_core::{Keyring, Policy, Reply, RequestFacts, StoreKey};
-use session_driver::{Error, Exchange, ManualClock, Session, Sessions};
+use session_driver::{Error, Exchange, ManualClock, OnOutage, Session, Sessions, SessionsBuilder};
 use session_store_memory::MemoryStore;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -201,10 +201,22 @@ impl World {
         Self::with(policy, Probe::default())
     }
 
+    pub fn on_outage(policy: PolicyBuilder, on_outage: OnOutage) -> Self {
+        Self::build(policy, Probe::default(), |builder| builder.on_outage(on_outage))
+    }
+
     pub fn with(policy: PolicyBuilder, probe: Probe) -> Self {
+        Self::build(policy, probe, |builder| builder)
+    }
+
+    pub fn build(
+        policy: PolicyBuilder,
+        probe: Probe,
+        more: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         let clock = ManualClock::default();
-        let sessions = Sessions::builder(policy.build().unwrap(), probe.clone()).clock(clock.clone()).build();
-        Self { sessions, probe, clock }
+        let builder = Sessions::builder(policy.build().unwrap(), probe.clone()).clock(clock.clone());
+        Self { sessions: more(builder).build(), probe, clock }
     }
 
     /// A request with these cookies.

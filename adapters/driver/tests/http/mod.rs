@@ -3,16 +3,19 @@
     dead_code,
     unreachable_pub,
     unused_imports,
+    unused_macros,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test says what it expects"
 )]
 
+mod calls;
 mod switched;
 
 use std::net::SocketAddr;
 
+pub(crate) use calls::every_call;
 use session_driver::core::policy::PolicyBuilder;
 use session_driver::core::{Keyring, Policy};
 pub use switched::Switched;

@@ -14,7 +14,10 @@ use poem::{
 };
 use session_conformance::Site;
 use session_conformance::script::{self, Answer, HEADER, Script};
-use session_poem::{LayerName, Named, Peek, Session, SessionError, SessionMiddleware, SignedIn};
+use session_poem::{
+    LayerName, Named, Peek, Session, SessionError, SessionMiddleware, SessionOrAnonymous,
+    SessionOrUnavailable, SignedIn,
+};
 
 /// The suite's second layer.
 struct Second;
@@ -32,6 +35,8 @@ pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>
         .at("/idle", idle.with(first()))
         .at("/fail", fail.with(first()))
         .at("/peek", peek.with(first()))
+        .at("/or-anonymous", or_anonymous.with(first()))
+        .at("/or-unavailable", or_unavailable.with(first()))
         .at("/stream", stream.with(first()))
         .at("/socket", socket.with(first()))
         .at("/signed-in", signed_in.with(first()))
@@ -61,20 +66,19 @@ fn read(request: &Request, body: &[u8]) -> Script {
 #[handler]
 async fn play(session: Session, request: &Request, body: Body) -> poem::Result<Response> {
     let body = body.into_bytes().await?;
-    Ok(response(read(request, &body).play(&session).await.map_err(SessionError)?))
+    Ok(response(read(request, &body).play(&session).await?))
 }
 
 #[handler]
 async fn maybe(session: poem::Result<Session>, Header(script): Header) -> poem::Result<Response> {
-    let is_none = |error: &poem::Error| {
-        error.downcast_ref::<SessionError>().is_some_and(|error| script::is_no_session(&error.0))
-    };
+    let is_none =
+        |error: &poem::Error| error.downcast_ref::<SessionError>().is_some_and(script::is_no_session);
     let session = match session {
         Ok(session) => Some(session),
         Err(error) if is_none(&error) => None,
         Err(error) => return Err(error),
     };
-    Ok(response(script.play_maybe(session.as_deref()).await.map_err(SessionError)?))
+    Ok(response(script.play_maybe(session.as_ref()).await?))
 }
 
 #[handler]
@@ -84,13 +88,26 @@ async fn idle(Header(script): Header) -> Result<Response, SessionError> {
 
 #[handler]
 async fn fail(session: Session, Header(script): Header) -> poem::Result<Response> {
-    let answer = script.play(&session).await.map_err(SessionError)?;
+    let answer = script.play(&session).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or_default();
     Err(poem::Error::from_string("the handler failed", status))
 }
 
 #[handler]
 async fn peek(Peek(session): Peek, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&session).await?))
+}
+
+#[handler]
+async fn or_anonymous(session: SessionOrAnonymous, Header(script): Header) -> Result<Response, SessionError> {
+    Ok(response(script.play(&session).await?))
+}
+
+#[handler]
+async fn or_unavailable(
+    session: SessionOrUnavailable,
+    Header(script): Header,
+) -> Result<Response, SessionError> {
     Ok(response(script.play(&session).await?))
 }
 

@@ -12,7 +12,10 @@ use rocket::response::{self, Responder, Response};
 use rocket::{get, post, routes};
 use session_conformance::Site;
 use session_conformance::script::{self, Answer, Chunks, HEADER, LARGEST_BODY, Script};
-use session_rocket::{LayerName, Named, Peek, Session, SessionError, SessionFairing, SignedIn};
+use session_rocket::{
+    LayerName, Named, Peek, Session, SessionError, SessionFairing, SessionOrAnonymous, SessionOrUnavailable,
+    SignedIn,
+};
 
 /// The suite's second layer.
 struct Second;
@@ -36,6 +39,7 @@ pub(crate) async fn mount(site: Site) -> Result<(), Box<dyn Error + Send + Sync>
         .attach(SessionFairing::new(site.second()))
         .attach(SessionFairing::new(site.sessions()))
         .mount("/", routes![play, play_body, maybe, idle, fail, peek, stream, two, signed_in, signed_in_post])
+        .mount("/", routes![or_anonymous, or_unavailable])
         .mount("/nested", routes![play, play_body])
         .ignite()
         .await
@@ -83,10 +87,20 @@ async fn play_body(session: Session, script: Scripted, data: Data<'_>) -> Result
 async fn maybe(session: Result<Session, SessionError>, script: Scripted) -> Result<Played, SessionError> {
     let session = match session {
         Ok(session) => Some(session),
-        Err(SessionError(error)) if script::is_no_session(&error) => None,
+        Err(error) if script::is_no_session(&error) => None,
         Err(error) => return Err(error),
     };
-    Ok(Played(script.read(&[]).play_maybe(session.as_deref()).await?))
+    Ok(Played(script.read(&[]).play_maybe(session.as_ref()).await?))
+}
+
+#[get("/or-anonymous")]
+async fn or_anonymous(session: SessionOrAnonymous, script: Scripted) -> Result<Played, SessionError> {
+    Ok(Played(script.read(&[]).play(&session).await?))
+}
+
+#[get("/or-unavailable")]
+async fn or_unavailable(session: SessionOrUnavailable, script: Scripted) -> Result<Played, SessionError> {
+    Ok(Played(script.read(&[]).play(&session).await?))
 }
 
 #[get("/idle")]
@@ -96,7 +110,7 @@ async fn idle(script: Scripted) -> Result<Played, SessionError> {
 
 #[get("/fail")]
 async fn fail(session: Session, script: Scripted) -> Result<Status, Result<Status, SessionError>> {
-    let answer = script.read(&[]).play(&session).await.map_err(|error| Err(SessionError(error)))?;
+    let answer = script.read(&[]).play(&session).await.map_err(Err)?;
     Err(Ok(Status::new(answer.status)))
 }
 

@@ -18,9 +18,16 @@ use session_conformance::Site;
 use session_conformance::script::{Answer, Chunks, HEADER, Script};
 use tokio::net::TcpListener;
 use your_own_adapter::{
-    Error, OriginalPath, SessionService, error_response, peek, session, session_if_any, session_named,
-    signed_in,
+    LayerName, Named, OriginalPath, Peek, Session, SessionError, SessionOrAnonymous, SessionOrUnavailable,
+    SessionService, SignedIn, extract, extract_if_any,
 };
+
+/// The suite's second layer.
+struct Second;
+
+impl LayerName for Second {
+    const COOKIE: &'static str = Site::SECOND;
+}
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -66,30 +73,43 @@ async fn handle(request: Request<Incoming>) -> Result<Response<Body>, Failure> {
     let script = |body: &[u8]| Script::read(header.as_ref().map(|header| header.as_bytes()), body);
     match request.uri().path() {
         "/play" => {
-            let session = session(&request).await?;
+            let session: Session = extract(&request).await?;
             let body = request.into_body().collect().await.map_err(|_| Failure::Handler(400))?;
             Ok(response(script(&body.to_bytes()).play(&session).await?))
         }
         "/maybe" => {
-            let session = session_if_any(&request).await?;
+            let session: Option<Session> = extract_if_any(&request).await?;
             Ok(response(script(&[]).play_maybe(session.as_ref()).await?))
         }
         "/signed-in" => {
-            let (session, _owner) = signed_in(&request).await?;
-            Ok(response(script(&[]).play(&session).await?))
+            let user: SignedIn = extract(&request).await?;
+            Ok(response(script(&[]).play(&user.session).await?))
         }
         "/two/play" => {
-            let second = session_named(&request, Site::SECOND).await?;
-            Ok(response(script(&[]).play_two(&session(&request).await?, &second).await?))
+            let second: Named<Second> = extract(&request).await?;
+            let session: Session = extract(&request).await?;
+            Ok(response(script(&[]).play_two(&session, &second).await?))
         }
         "/idle" => Ok(response(script(&[]).play_maybe(None).await?)),
-        "/peek" => Ok(response(script(&[]).play(&peek(&request).await?).await?)),
+        "/peek" => {
+            let session: Peek = extract(&request).await?;
+            Ok(response(script(&[]).play(&session).await?))
+        }
+        "/or-anonymous" => {
+            let session: SessionOrAnonymous = extract(&request).await?;
+            Ok(response(script(&[]).play(&session).await?))
+        }
+        "/or-unavailable" => {
+            let session: SessionOrUnavailable = extract(&request).await?;
+            Ok(response(script(&[]).play(&session).await?))
+        }
         "/fail" => {
-            let answer = script(&[]).play(&session(&request).await?).await?;
+            let session: Session = extract(&request).await?;
+            let answer = script(&[]).play(&session).await?;
             Err(Failure::Handler(answer.status))
         }
         "/stream" => {
-            let session = session(&request).await?;
+            let session: Session = extract(&request).await?;
             let mut answer = script(&[]).play(&session).await?;
             let chunks = answer.chunks(&session);
             let mut response = response(answer);
@@ -110,12 +130,12 @@ fn response(answer: Answer) -> Response<Body> {
 
 /// What a handler fails with.
 enum Failure {
-    Session(Error),
+    Session(SessionError),
     Handler(u16),
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
         Self::Session(error)
     }
 }
@@ -123,7 +143,7 @@ impl From<Error> for Failure {
 impl Failure {
     fn into_response(self) -> Response<Body> {
         match self {
-            Self::Session(error) => error_response(&error),
+            Self::Session(error) => Response::from(error),
             Self::Handler(status) => {
                 let mut response = Response::new(Body::from("the handler failed"));
                 *response.status_mut() =

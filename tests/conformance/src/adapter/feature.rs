@@ -19,6 +19,8 @@ pub enum Feature {
     /// `/signed-in`: a guard that lets only the signed-in pass; it answers 401 to everybody else, or sends them to the login page
     /// of the site's sessions.
     Guard,
+    /// `/or-anonymous` and `/or-unavailable`: extractors by which a route says what an outage of the store means for it.
+    OnOutage,
     /// A handler's panic that the adapter can tell from a handler's answer.
     Panic,
     /// `Cookie` fields that hold other bytes than UTF-8, for another application's cookie say: some frameworks throw such fields

@@ -186,7 +186,7 @@ fn sessions(
     options: &Options,
 ) -> Sessions {
     let builder = Sessions::builder(policy, Handle(Arc::clone(probe)));
-    let mut builder = builder.clock(clock.clone()).deadline(options.deadline);
+    let mut builder = builder.clock(clock.clone()).deadline(options.deadline).on_outage(options.on_outage);
     if let Some(page) = options.login_page {
         builder = builder.login_page(page);
     }

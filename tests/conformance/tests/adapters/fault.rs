@@ -49,6 +49,10 @@ faults! {
     LoadsAlways => ["a_route_that_names_no_session_asks_the_store_nothing", "a_route_that_names_no_session_does_not_notice_an_outage"],
     /// As if it were not there.
     OptionalHidesAnOutage => ["an_optional_session_fails_if_the_store_does"],
+    /// Whatever they say, the layer decides.
+    ForgetsWhatARouteSaysOfOutages => ["a_route_may_show_its_page_as_to_a_stranger_during_an_outage", "a_route_may_fail_during_an_outage_where_the_layer_shows_its_pages"],
+    /// The handler cannot have a session then, one might think.
+    StrangersLoseTheirCookie => ["a_route_may_show_its_page_as_to_a_stranger_during_an_outage"],
     /// As if it were an ordinary session.
     PeekExtends => ["a_session_may_be_peeked_at_without_extending_it"],
     // The save.

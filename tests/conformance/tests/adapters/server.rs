@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use session_conformance::Site;
 use session_conformance::script::{Answer, Chunks, HEADER, Script};
 use session_driver::core::{Reply, RequestFacts};
-use session_driver::{Error, Exchange, Session};
+use session_driver::{Error, Exchange, OnOutage, Session};
 use tokio::net::TcpListener;
 
 use crate::fault::Fault;
@@ -160,7 +160,11 @@ impl Connection {
         let exchange = request.extensions().get::<Exchange>().cloned().ok_or(Error::NoLayer)?;
         match path.as_str() {
             "/play" => {
-                let session = exchange.session().await?;
+                let mut session = exchange.session().await?;
+                if self.has(Fault::SavesWhatAPanicLeft) {
+                    // Only the handle that was asked for gives up when a panic drops it.
+                    session = session.clone();
+                }
                 let body = request.into_body().collect().await.map_err(|_| Failure::Handler(400))?.to_bytes();
                 let read = if self.has(Fault::CutsRequests) { body.len().min(65_536) } else { body.len() };
                 Ok(self.response(script(&body[..read]).play(&session).await?))
@@ -179,6 +183,15 @@ impl Connection {
                 Ok(self.response(script(&[]).play(&exchange.session().await?).await?))
             }
             "/peek" => Ok(self.response(script(&[]).play(&exchange.peek().await?).await?)),
+            "/or-anonymous" | "/or-unavailable" => {
+                let on_outage =
+                    if path == "/or-anonymous" { OnOutage::Anonymous } else { OnOutage::FailClosed };
+                let session = match self.fault {
+                    Some(Fault::ForgetsWhatARouteSaysOfOutages) => exchange.session().await?,
+                    _ => exchange.session_on_outage(on_outage).await?,
+                };
+                Ok(self.response(script(&[]).play(&session).await?))
+            }
             "/fail" => {
                 let answer = script(&[]).play(&exchange.session().await?).await?;
                 Err(Failure::Handler(answer.status))
@@ -238,6 +251,9 @@ impl Connection {
             let (head, body) = response.into_parts();
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             response = Response::from_parts(head, full(body.to_vec()));
+        }
+        if self.has(Fault::StrangersLoseTheirCookie) && format!("{exchange:?}").contains("stranger") {
+            response.headers_mut().append(SET_COOKIE, HeaderValue::from_static("sid=; Max-Age=0; Path=/"));
         }
         match exchange.finish().await {
             Ok(reply) => self.add_headers(&reply, response.headers_mut()),

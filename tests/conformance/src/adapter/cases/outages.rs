@@ -33,6 +33,8 @@ promises! {
     ours a_route_that_names_no_session_does_not_notice_an_outage;
     ours an_optional_session_fails_if_the_store_does needs Optional;
     ours a_failed_renewal_leaves_the_old_session;
+    ours a_route_may_show_its_page_as_to_a_stranger_during_an_outage needs OnOutage;
+    ours a_route_may_fail_during_an_outage_where_the_layer_shows_its_pages needs OnOutage;
 }
 
 /// A session with `n` = 1.
@@ -252,6 +254,33 @@ async fn an_optional_session_fails_if_the_store_does(it: Subject) -> Outcome {
     let (site, browser) = begun(&it, safe()).await?;
     site.fail(&[Verb::Read]).await?;
     is_unavailable(&browser.visit("/maybe", [Step::HasSession]).await?)
+}
+
+async fn a_route_may_show_its_page_as_to_a_stranger_during_an_outage(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe().rolling()).await?;
+    let before = browser.session_cookie();
+    site.fail(&[Verb::Read, Verb::Write, Verb::Touch, Verb::Destroy]).await?;
+    let page = browser.visit("/or-anonymous", [get("n"), Step::Owner]).await?.expect(200)?;
+    ensure_eq!(page.seen, [Value::Null, Value::Null], "what a stranger sees");
+    ensure!(page.set_cookies().is_empty(), "a cookie is set");
+    is_unavailable(&browser.visit("/play", [get("n")]).await?)?;
+    for step in [insert("n", 2), Step::Login("ann".to_owned()), Step::Destroy, Step::Renew] {
+        is_unavailable(&browser.visit("/or-anonymous", [step]).await?)?;
+    }
+    ensure_eq!(browser.session_cookie(), before, "the cookie");
+    site.fail(&[]).await?;
+    let page = browser.visit("/or-anonymous", [get("n")]).await?;
+    ensure_eq!(page.seen, [json!(1)], "the value once the store is back");
+    Ok(())
+}
+
+async fn a_route_may_fail_during_an_outage_where_the_layer_shows_its_pages(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe().anonymous_in_an_outage()).await?;
+    site.fail(&[Verb::Read]).await?;
+    is_unavailable(&browser.visit("/or-unavailable", [get("n")]).await?)?;
+    site.fail(&[]).await?;
+    ensure_eq!(browser.visit("/or-unavailable", [get("n")]).await?.seen, [json!(1)], "the value");
+    Ok(())
 }
 
 async fn a_failed_renewal_leaves_the_old_session(it: Subject) -> Outcome {

@@ -1,0 +1,19 @@
+//! What becomes of requests while the store is down.
+
+/// What a request gets that has a session cookie, while the store cannot answer. For a
+/// [layer](crate::SessionsBuilder::on_outage) or for a [route](crate::Exchange::session_on_outage).
+///
+/// Neither logs anybody out: no cookie is set, changed or taken away, and when the store is back the user is where he was.
+/// Requests without a cookie that only read do not notice an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// 503 with `Retry-After`. The handler does not run.
+    #[default]
+    FailClosed,
+    /// The page is shown as to a stranger, and no cache keeps it. What the handler tries to change answers 503.
+    ///
+    /// For pages that everybody may see. [`signed_in`](crate::Exchange::signed_in) answers 503 all the same: who it is cannot
+    /// be known, and sending a user to the login page would look like a logout.
+    Anonymous,
+}
