@@ -11,7 +11,17 @@ use session_store_redis::RedisStore;
 use session_store_sql::{MysqlStore, PostgresStore, SqliteStore};
 
 /// The names that [`open`] knows.
-pub const NAMES: &[&str] = &["memory", "sqlite", "postgres", "mysql", "redis", "redis-cluster", "mongodb"];
+pub const NAMES: &[&str] = &[
+    "memory",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "redis",
+    "redis-cluster",
+    "redis-sentinel",
+    "mongodb",
+    "mongodb-replica",
+];
 
 /// The environment variable that says where a store's server is; `None` for those that need none.
 #[must_use]
@@ -21,7 +31,9 @@ pub fn variable(name: &str) -> Option<&'static str> {
         "mysql" => Some("MYSQL_URL"),
         "redis" => Some("REDIS_URL"),
         "redis-cluster" => Some("REDIS_CLUSTER_URLS"),
+        "redis-sentinel" => Some("REDIS_SENTINEL_URLS"),
         "mongodb" => Some("MONGODB_URL"),
+        "mongodb-replica" => Some("MONGODB_REPLICA_URL"),
         _ => None,
     }
 }
@@ -34,6 +46,22 @@ pub fn variable(name: &str) -> Option<&'static str> {
 pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send + Sync>> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let place = format!("matrix_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    open_at(name, &place).await
+}
+
+/// Whether several processes can use one.
+#[must_use]
+pub fn is_shared(name: &str) -> bool {
+    name != "memory"
+}
+
+/// Opens the store of that name at a place, which is a table, a prefix, a collection or a file. Who opens the same place
+/// shares what is stored.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn open_at(name: &str, place: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send + Sync>> {
     let url = match variable(name) {
         Some(variable) => std::env::var(variable).map_err(|_| format!("set {variable} to use {name}"))?,
         None => String::new(),
@@ -52,7 +80,14 @@ pub async fn open(name: &str) -> Result<Arc<dyn Directory>, Box<dyn Error + Send
             let urls: Vec<&str> = url.split(',').collect();
             Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect_cluster(urls).await?)
         }
-        "mongodb" => Arc::new(MongoStore::builder().collection(place).connect(&url).await?),
+        "redis-sentinel" => {
+            let urls: Vec<&str> = url.split(',').collect();
+            let builder = RedisStore::builder().prefix(format!("{place}:"));
+            Arc::new(builder.connect_sentinel(urls, "mymaster").await?)
+        }
+        "mongodb" | "mongodb-replica" => {
+            Arc::new(MongoStore::builder().collection(place).connect(&url).await?)
+        }
         _ => return Err(format!("there is no store `{name}`; there are {}", NAMES.join(", ")).into()),
     })
 }
