@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use session_core::store::Directory;
 use session_store_memory::MemoryStore;
 use session_store_mongodb::MongoStore;
-use session_store_redis::RedisStore;
+use session_store_redis::{RedisBuilder, RedisStore};
 use session_store_sql::{MysqlStore, PostgresStore, SqliteStore};
 
 /// The names that [`open`] knows.
@@ -75,19 +76,29 @@ pub async fn open_at(name: &str, place: &str) -> Result<Arc<dyn Directory>, Box<
         }
         "postgres" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
         "mysql" => Arc::new(MysqlStore::builder().table(place).connect(&url).await?),
-        "redis" => Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect(&url).await?),
+        "redis" => Arc::new(redis(place).connect(&url).await?),
         "redis-cluster" => {
             let urls: Vec<&str> = url.split(',').collect();
-            Arc::new(RedisStore::builder().prefix(format!("{place}:")).connect_cluster(urls).await?)
+            Arc::new(redis(place).connect_cluster(urls).await?)
         }
         "redis-sentinel" => {
             let urls: Vec<&str> = url.split(',').collect();
-            let builder = RedisStore::builder().prefix(format!("{place}:"));
-            Arc::new(builder.connect_sentinel(urls, "mymaster").await?)
+            Arc::new(redis(place).connect_sentinel(urls, "mymaster").await?)
         }
         "mongodb" | "mongodb-replica" => {
             Arc::new(MongoStore::builder().collection(place).connect(&url).await?)
         }
         _ => return Err(format!("there is no store `{name}`; there are {}", NAMES.join(", ")).into()),
     })
+}
+
+/// Set to a number of replicas that an end of a session waits for, where Redis has replicas.
+pub const WAIT: &str = "MATRIX_WAIT_FOR_REPLICAS";
+
+fn redis(place: &str) -> RedisBuilder {
+    let builder = RedisStore::builder().prefix(format!("{place}:"));
+    match std::env::var(WAIT).ok().and_then(|replicas| replicas.parse().ok()) {
+        Some(replicas) => builder.wait_for_replicas(replicas, Duration::from_millis(300)),
+        None => builder,
+    }
 }
