@@ -14,6 +14,7 @@ pub(super) struct Found {
     invented: u64,
     undone: u64,
     logged_out: u64,
+    out_by_renewal: u64,
     mixed_up: u64,
     failed_over: u64,
     memory_before: u64,
@@ -78,7 +79,10 @@ impl Found {
             self.lost.to_string(),
             self.invented.to_string(),
             self.undone.to_string(),
-            self.logged_out.to_string(),
+            match self.out_by_renewal {
+                0 => self.logged_out.to_string(),
+                some => format!("{} ({some} by a renewal without an answer)", self.logged_out),
+            },
             self.mixed_up.to_string(),
             self.failed_over.to_string(),
             if misses.is_empty() { "kept".into() } else { misses.join(", ") },
@@ -94,7 +98,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "requests": 9, "answers": { "200": 9 }, "late": 0, "slowestMs": 1,
             "done": { "logins": logins, "reads": 1, "writes": 1, "renewals": 1, "logouts": 1, "revocations": 1 },
-            "lost": 0, "invented": 0, "undone": undone, "loggedOut": 0, "mixedUp": 0, "failedOver": 3,
+            "lost": 0, "invented": 0, "undone": undone, "loggedOut": 0, "outByRenewal": 0, "mixedUp": 0, "failedOver": 3,
             "memoryBefore": 1025, "memoryAfter": 2048, "examples": [],
         }))
         .unwrap()

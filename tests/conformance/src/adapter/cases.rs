@@ -9,6 +9,7 @@ mod caching;
 mod decisions;
 mod defaults;
 mod endings;
+mod leavers;
 mod lifetimes;
 mod loaded;
 mod merging;
@@ -52,7 +53,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
 ];
 
 /// Those in which adapter and store have to play together.
-pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES];
+pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leavers::CASES];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

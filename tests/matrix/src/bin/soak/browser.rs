@@ -21,6 +21,16 @@ pub(crate) enum Answer {
     None,
 }
 
+/// How a browser behaves during a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Usual,
+    /// It closes the connection so long after it has asked, whatever it was about to be told.
+    Leaves(Duration),
+    /// It sends the request in two halves, and reads so long after it has asked.
+    Slow(Duration),
+}
+
 #[derive(Default)]
 pub(crate) struct Browser {
     connections: HashMap<SocketAddr, BufReader<TcpStream>>,
@@ -33,13 +43,24 @@ impl Browser {
         site: SocketAddr,
         path: &str,
         cookie: Option<&str>,
+        manner: Manner,
     ) -> (Answer, Duration) {
         let begun = Instant::now();
-        let answer = tokio::time::timeout(GIVES_UP, self.exchange(site, path, cookie)).await;
-        (answer.unwrap_or(Answer::None), begun.elapsed())
+        let answer = tokio::time::timeout(GIVES_UP, self.exchange(site, path, cookie, manner)).await;
+        let own = match manner {
+            Manner::Usual | Manner::Leaves(_) => Duration::ZERO,
+            Manner::Slow(time) => 2 * time,
+        };
+        (answer.unwrap_or(Answer::None), begun.elapsed().saturating_sub(own))
     }
 
-    async fn exchange(&mut self, site: SocketAddr, path: &str, cookie: Option<&str>) -> Answer {
+    async fn exchange(
+        &mut self,
+        site: SocketAddr,
+        path: &str,
+        cookie: Option<&str>,
+        manner: Manner,
+    ) -> Answer {
         let mut connection = match self.connections.remove(&site) {
             Some(connection) => connection,
             None => match TcpStream::connect(site).await {
@@ -47,7 +68,7 @@ impl Browser {
                 Err(_) => return Answer::NotSent,
             },
         };
-        match page(&mut connection, path, cookie).await {
+        match page(&mut connection, path, cookie, manner).await {
             Ok(page) => {
                 self.connections.insert(site, connection);
                 page
@@ -61,10 +82,25 @@ async fn page(
     connection: &mut BufReader<TcpStream>,
     path: &str,
     cookie: Option<&str>,
+    manner: Manner,
 ) -> std::io::Result<Answer> {
     let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
     let request = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{cookie}Content-Length: 0\r\n\r\n");
-    connection.write_all(request.as_bytes()).await?;
+    match manner {
+        Manner::Usual => connection.write_all(request.as_bytes()).await?,
+        Manner::Leaves(time) => {
+            connection.write_all(request.as_bytes()).await?;
+            tokio::time::sleep(time).await;
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        Manner::Slow(time) => {
+            let (half, rest) = request.split_at(request.len() / 2);
+            connection.write_all(half.as_bytes()).await?;
+            tokio::time::sleep(time).await;
+            connection.write_all(rest.as_bytes()).await?;
+            tokio::time::sleep(time).await;
+        }
+    }
     let (mut status, mut length, mut set_cookie, mut line) = (0, 0, None, String::new());
     loop {
         line.clear();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::browser::{Answer, Browser};
+use crate::browser::{Answer, Browser, Manner};
 use crate::ledger::{Broken, Done, Ledger};
 use crate::site::Site;
 
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 const COMES_AGAIN: Duration = Duration::from_millis(50);
 /// Sessions that were ended, whose cookies a visitor still tries.
 const REMEMBERED: usize = 40;
-/// How long a revocation without an answer may still come into force.
+/// How long what a visitor has not waited for, or a revocation without an answer, may still be carried out.
 const LATE: Duration = Duration::from_secs(10);
 /// How long the site may take to work again once all is over.
 const RECOVERY: Duration = Duration::from_secs(60);
@@ -89,6 +89,8 @@ struct Mine {
     /// The count is between these: requests that were not answered may have been carried out.
     at_least: u64,
     at_most: u64,
+    /// When counts were asked for that nobody waited for: the site may still be at work on them.
+    left: Vec<Instant>,
     /// An end was asked for and not acknowledged: the session may be over now, or soon.
     may_end: bool,
     /// When the last change was acknowledged, in failovers.
@@ -166,6 +168,17 @@ impl Visitor {
         }
     }
 
+    /// One in thirty leaves before there is an answer, and one in thirty is slow; at the end all wait.
+    fn manner(&mut self) -> Manner {
+        let time = Duration::from_millis(self.dice.throw() % 5);
+        match self.dice.throw() % 30 {
+            _ if self.course.over.load(Ordering::SeqCst) => Manner::Usual,
+            0 => Manner::Leaves(time),
+            1 => Manner::Slow(10 * time),
+            _ => Manner::Usual,
+        }
+    }
+
     /// Sends a request; `None` if it did not reach the site.
     async fn ask(&mut self, act: Act, cookie: Option<&str>) -> Option<Answer> {
         let path = format!("/{}/{}", act.path(), self.name);
@@ -173,11 +186,18 @@ impl Visitor {
             tokio::time::sleep(COMES_AGAIN).await;
             return None;
         };
-        let (answer, took) = self.browser.ask(address, &path, cookie).await;
-        let kind = match &answer {
-            Answer::Page { status, .. } => status.to_string(),
-            Answer::NotSent => "refused".to_owned(),
-            Answer::None => "none".to_owned(),
+        let manner = self.manner();
+        let (answer, took) = self.browser.ask(address, &path, cookie, manner).await;
+        let kind = match (&answer, manner) {
+            (Answer::Page { status, .. }, _) => status.to_string(),
+            (Answer::NotSent, _) => "refused".to_owned(),
+            (Answer::None, Manner::Leaves(_)) => {
+                if let (Act::Count, Some(mine)) = (act, &mut self.mine) {
+                    mine.left.push(Instant::now());
+                }
+                "left".to_owned()
+            }
+            (Answer::None, _) => "none".to_owned(),
         };
         self.ledger.answered(kind, took, self.course.limit);
         match answer {
@@ -237,6 +257,7 @@ impl Visitor {
                     earlier: Vec::new(),
                     at_least: 0,
                     at_most: 0,
+                    left: Vec::new(),
                     may_end: self.revocation_in_doubt.is_some_and(|since| since.elapsed() < LATE),
                     stamp,
                     in_doubt: None,
@@ -250,6 +271,7 @@ impl Visitor {
                 if let (Some(mine), Some(cookie)) = (&mut self.mine, set_cookie.filter(|it| !it.is_empty()))
                     && mine.cookie != cookie
                 {
+                    mine.in_doubt = None;
                     mine.earlier.push(std::mem::replace(&mut mine.cookie, cookie));
                 }
                 match act {
@@ -284,6 +306,9 @@ impl Visitor {
             Some(Says::Out) => {
                 self.mine = None;
                 if !mine.may_end {
+                    if mine.in_doubt.as_ref().is_some_and(|(act, ..)| *act == Act::Renew) {
+                        self.ledger.out_by_renewal += 1;
+                    }
                     self.broken(Broken::LoggedOut, 1, mine.stamp, &story(act, &mine));
                 }
                 false
@@ -307,8 +332,11 @@ impl Visitor {
                 }
                 if let Some(mine) = &mut self.mine {
                     mine.at_least = count;
-                    // A count that was made names the version it was made from: none that is older can be made any more.
-                    mine.at_most = if act == Act::Count { count } else { at_most.max(count) };
+                    mine.left.retain(|since| since.elapsed() < LATE);
+                    let at_work = u64::try_from(mine.left.len()).unwrap_or(u64::MAX);
+                    // A count that was made names the version it was made from: none that is older can be made any more, but
+                    // those that a process of the site is still at work on.
+                    mine.at_most = if act == Act::Count { count + at_work } else { at_most.max(count) };
                 }
                 true
             }
