@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 mod browser;
+mod course;
 mod ledger;
 mod site;
 mod visitor;
 
+use course::Course;
 use ledger::Ledger;
 use site::{Kind, Site};
-use visitor::{Course, Visitor};
+use visitor::Visitor;
 
 /// As many people as use the site at once.
 const VISITORS: u64 = 24;

@@ -1,12 +1,12 @@
 //! A visitor, and what the site owes them: kept by what was acknowledged, and strict wherever that leaves no doubt.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::browser::{Answer, Browser, Manner};
+use crate::course::{Course, Dice};
 use crate::ledger::{Broken, Done, Ledger};
-use crate::site::Site;
 
 /// What a visitor does between two requests.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -18,32 +18,6 @@ const REMEMBERED: usize = 40;
 const LATE: Duration = Duration::from_secs(10);
 /// How long the site may take to work again once all is over.
 const RECOVERY: Duration = Duration::from_secs(60);
-
-/// What all visitors know.
-pub(crate) struct Course {
-    pub(crate) site: Site,
-    pub(crate) begun: Instant,
-    pub(crate) over: AtomicBool,
-    /// What an answer may take.
-    pub(crate) limit: Duration,
-    /// Whether the store's servers replicate after they have answered, so that a failover may lose what was answered.
-    pub(crate) replicates_late: bool,
-    /// Failovers that began, and those of them that are over.
-    pub(crate) failovers: AtomicU64,
-    pub(crate) failed_over: AtomicU64,
-}
-
-impl Course {
-    /// To be kept with what is acknowledged now.
-    fn stamp(&self) -> u64 {
-        self.failed_over.load(Ordering::SeqCst)
-    }
-
-    /// Whether a failover may have lost what was acknowledged then.
-    fn may_be_lost(&self, stamp: u64) -> bool {
-        self.replicates_late && self.failovers.load(Ordering::SeqCst) > stamp
-    }
-}
 
 /// What a visitor may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -410,17 +384,5 @@ fn story(act: Act, mine: &Mine) -> String {
     match &mine.in_doubt {
         Some((act, how, at)) => format!("{known}, after a {act:?} at {:.1} s ({how})", at.as_secs_f64()),
         None => known,
-    }
-}
-
-/// Numbers that look random and are the same for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }
