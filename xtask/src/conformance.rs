@@ -20,7 +20,7 @@ Run the conformance suites and print what each store and adapter keeps of its pr
 Usage: cargo xtask conformance [--store NAME|all] [--adapter NAME|all] [--json FILE] [--html FILE]
 
   --store NAME    memory, sqlite, postgres, pgbouncer (PostgreSQL behind it), mysql, redis, redis-cluster,
-                  redis-sentinel, mongodb, migrating, or all
+                  redis-sentinel, mongodb, mongodb-replica, migrating, or all
   --adapter NAME  axum, actix-web, rocket, poem, or all
   --json FILE     write the result of every case there, too
   --html FILE     the same as a page to look at

@@ -10,11 +10,11 @@ mod bench;
 mod conformance;
 mod demo;
 mod fuzz;
-mod outage;
 mod process;
 mod races;
 mod servers;
 mod services;
+mod soak;
 mod table;
 mod test;
 mod tidy;
@@ -54,10 +54,10 @@ const COMMANDS: &[Command] = &[
         run: races::run,
     },
     Command {
-        name: "outage",
-        about: "crash a store's server under load, and count what became of the sessions",
-        help: outage::HELP,
-        run: outage::run,
+        name: "soak",
+        about: "kill, pause and restart what a site runs on, and count what became of the sessions",
+        help: soak::HELP,
+        run: soak::run,
     },
     Command {
         name: "bench",

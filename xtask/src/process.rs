@@ -133,6 +133,19 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let _gone_already = command.status();
 }
 
+/// The processes that this one has started; none where the system does not say.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |child: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        // The name, in brackets, may hold anything; behind it come the state and the parent.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        parent.is_some_and(|parent| parent == pid.to_string())
+    };
+    pids.filter(is_child).collect()
+}
+
 /// Whether the process still runs and was started for `folder`: its command line or its working folder says so.
 pub(crate) fn runs_for(pid: u32, folder: &Path) -> bool {
     let name = folder.to_string_lossy();

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use crate::args::{Arg, Args};
-use crate::conformance::program::{Half, PROGRAMS};
+use crate::conformance::program::{Half, PROGRAMS, Program};
 use crate::conformance::report::{self, Subject, Verdict};
 use crate::output::{self, Stop};
 use crate::servers;
@@ -13,9 +13,13 @@ use crate::servers;
 pub(crate) const HELP: &str = "\
 Let requests race over HTTP, on every adapter with every store, and print what became of them.
 
-Usage: cargo xtask races [--json FILE]
+Usage: cargo xtask races [--processes N] [--adapter NAME] [--store NAME] [--json FILE]
 
-  --json FILE  write the result of every case there, too
+  --processes N   so many server processes serve each site together, and browsers come to them in turn; 1 if not given.
+                  With more than one, the memory store is left out
+  --adapter NAME  axum, actix-web, rocket or poem; all if not given
+  --store NAME    sqlite, postgres, mysql, redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica or memory
+  --json FILE     write the result of every case there, too
 
   logout     a slow reader, writer, save, touch, renewal and regeneration are in flight while the session is logged out:
              none may revive it, under the old cookie or a new one
@@ -45,15 +49,35 @@ const RACES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What the command line chose.
+#[derive(Debug)]
+struct Choice {
+    processes: u8,
+    adapter: Option<String>,
+    store: Option<String>,
+}
+
 pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
+    let mut choice = Choice { processes: 1, adapter: None, store: None };
     let mut json: Option<PathBuf> = None;
     while let Some(arg) = args.next() {
         match arg {
+            Arg::Option(name) if name == "--processes" => {
+                choice.processes = args.parsed(&name, "a number of processes")?;
+            }
+            Arg::Option(name) if name == "--adapter" => choice.adapter = Some(args.value(&name)?),
+            Arg::Option(name) if name == "--store" => choice.store = Some(args.value(&name)?),
             Arg::Option(name) if name == "--json" => json = Some(args.value(&name)?.into()),
             other => return Err(other.unknown()),
         }
     }
-    let found = pairs();
+    if choice.processes == 0 {
+        return Err(Stop::Usage("somebody has to serve: --processes needs 1 or more".into()));
+    }
+    if !matrix().any(|program| program.subjects().any(|pair| choice.takes(&pair))) {
+        return Err(Stop::Usage("no adapter has such races with such a store".into()));
+    }
+    let found = pairs(&choice);
     servers::stop()?;
     let mut pairs = found?;
     let is_race = |name: &str| RACES.iter().any(|(_, cases)| is_one_of(name, cases));
@@ -65,15 +89,47 @@ pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
         report::write(&file, &report::json(&pairs))?;
     }
     let total = report::total(&pairs);
-    say!("races: {} won, {} lost, {} not run", total.passed, total.failed, total.skipped);
+    say!(
+        "races between requests to {} {}: {} won, {} lost, {} not run",
+        choice.processes,
+        if choice.processes == 1 { "process" } else { "processes" },
+        total.passed,
+        total.failed,
+        total.skipped
+    );
     if total.failed + total.skipped > 0 || total.passed == 0 { Err(Stop::Reported) } else { Ok(()) }
 }
 
-fn pairs() -> Result<Vec<Subject>, Stop> {
-    let variables = servers::variables()?;
+impl Choice {
+    /// Whether it takes in a pair, such as `axum+redis`.
+    fn takes(&self, pair: &str) -> bool {
+        let is = |chosen: &Option<String>, name| chosen.as_ref().is_none_or(|chosen| chosen == name);
+        // A store in the memory of one process is no other's.
+        let shared = |store| self.processes == 1 || store != "memory";
+        pair.split_once('+').is_some_and(|(adapter, store)| {
+            is(&self.adapter, adapter) && is(&self.store, store) && shared(store)
+        })
+    }
+
+    /// What the test program is told.
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![("MATRIX_PROCESSES", self.processes.to_string())];
+        variables.extend(self.adapter.clone().map(|adapter| ("MATRIX_ADAPTER", adapter)));
+        variables.extend(self.store.clone().map(|store| ("MATRIX_STORE", store)));
+        variables
+    }
+}
+
+fn matrix() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().filter(|program| program.half == Half::Matrix)
+}
+
+fn pairs(choice: &Choice) -> Result<Vec<Subject>, Stop> {
+    let mut variables = servers::variables()?;
+    variables.extend(choice.variables());
     let mut pairs = Vec::new();
-    for program in PROGRAMS.iter().filter(|program| program.half == Half::Matrix) {
-        pairs.extend(program.run(&variables)?);
+    for program in matrix() {
+        pairs.extend(program.run_some(&variables, |pair| choice.takes(pair))?);
     }
     Ok(pairs)
 }

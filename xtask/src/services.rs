@@ -13,6 +13,7 @@ mod mongo_wire;
 mod pgbouncer;
 mod ports;
 mod postgres;
+mod primary;
 mod probe;
 mod redis;
 mod state;
@@ -27,8 +28,9 @@ use crate::output::Stop;
 use group::{Fault, Group};
 use state::{Recorded, State};
 
-pub(crate) use crash::crash;
+pub(crate) use crash::{crash, pause};
 pub(crate) use kind::Kind;
+pub(crate) use primary::{primaries, replicas, settled};
 
 pub(crate) const HELP: &str = "\
 Real servers for the tests, on free ports of 127.0.0.1, in one temporary folder.
@@ -176,6 +178,13 @@ fn provide(kinds: &BTreeSet<Kind>, before: &[Service], recorded: &Recorded) -> R
     Ok(services)
 }
 
+/// From now on, the services of this process are nobody else's: it takes none that the environment names or that runs already,
+/// and may do to its own what it likes. What a run before this one has left over is stopped.
+pub(crate) fn apart() -> Result<(), String> {
+    state::keep_apart();
+    stop(Kind::ALL).map(drop)
+}
+
 /// Stops what was started of `kinds`; answers how many processes each had.
 pub(crate) fn stop(kinds: &[Kind]) -> Result<Vec<(Kind, usize)>, String> {
     let recorded = Recorded::lock()?;
@@ -220,6 +229,9 @@ fn start(kind: Kind, behind: &str, recorded: &Recorded) -> Result<Provided, Stri
 
 /// The URL that the environment gives for a kind, unless it is the one this tool started itself.
 fn named_by_environment(kind: Kind, state: &State) -> Option<String> {
+    if state::is_apart() {
+        return None;
+    }
     let url = std::env::var(kind.variable()).ok().filter(|url| !url.is_empty())?;
     let ours = state.services.get(&kind).and_then(|service| service.url.as_ref());
     (ours != Some(&url)).then_some(url)

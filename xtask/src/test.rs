@@ -17,7 +17,7 @@ Run everything CI runs. All steps run even when one fails; the last line is the 
 
 Usage: cargo xtask test [--quick] [--only STEP]...
 
-  --quick      leave out docs, node, shared, browser, bench and fuzz
+  --quick      leave out docs, node, shared, browser, soak, bench and fuzz
   --only STEP  only this step; may be given several times
 
 Steps:
@@ -30,6 +30,7 @@ Steps:
   docs     cargo doc, warnings denied
   table    ARCHITECTURE.md shows the decision table that the code prints
   tidy     the rules of the house
+  soak     a minute of `cargo xtask soak` on three stores; only what must be zero is judged
   bench    each subject of `cargo xtask bench` answers as it must; nothing is timed
   fuzz     each fuzz target for ten seconds
 

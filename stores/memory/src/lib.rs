@@ -7,8 +7,9 @@
 //!
 //! * Everything that [`Store`](session_core::store::Store) and [`Directory`](session_core::store::Directory)
 //!   promise; `session-conformance` runs against it.
-//! * **Bounded.** A full store refuses new sessions, with an error that says what to do. It never drops a live
-//!   session to make room: a flood of new visitors must not log anybody out.
+//! * **Bounded.** A full store refuses new sessions of strangers, with an error that says what to do. It never drops a live
+//!   session that has an owner: a flood of new visitors logs nobody out. Nor does it keep anybody from logging in: a
+//!   session with an owner takes the place of one without.
 //! * **Reclaims expired sessions unasked.** Every verb looks at a few records and removes those that have expired,
 //!   so there is no background task to start and no pause that grows with the number of sessions.
 //! * **No verb waits.** No future of this store is ever pending, so none can be cancelled halfway.

@@ -74,7 +74,16 @@ pub(crate) struct Shard {
     /// The newest version given out. Counted per shard: a key never changes its shard.
     version: u64,
     sweep: Sweep,
+    /// The last key that was looked at for a session to give up.
+    given_up: Option<Key>,
     room: Arc<Room>,
+}
+
+/// A session that nobody has signed in to, as a candidate for being given up.
+pub(crate) struct Anonymous {
+    pub(crate) expires_at: Micros,
+    key: Key,
+    version: u64,
 }
 
 /// How far the search for expired sessions has come.
@@ -106,7 +115,7 @@ impl Sweep {
 impl Shard {
     pub(crate) fn new(room: Arc<Room>) -> Self {
         let sweep = Sweep { cursor: None, earliest: Micros::NEVER, round: Micros::NEVER, verbs: 0 };
-        Self { sessions: BTreeMap::new(), owned: BTreeSet::new(), version: 0, sweep, room }
+        Self { sessions: BTreeMap::new(), owned: BTreeSet::new(), version: 0, sweep, given_up: None, room }
     }
 
     /// The session, if it has not expired. One that has is removed on the spot.
@@ -280,6 +289,41 @@ impl Shard {
             self.sweep.earliest = std::mem::replace(&mut self.sweep.round, Micros::NEVER);
         }
         dead.iter().filter(|key| self.remove_at((*key).borrow())).count()
+    }
+
+    /// How many sessions there are, if there is one without an owner among them.
+    pub(crate) fn strangers_among(&self) -> usize {
+        if self.sessions.len() == self.owned.len() { 0 } else { self.sessions.len() }
+    }
+
+    /// Among the next `looks` sessions, the one without an owner that ends first, since it has not been used for longest.
+    /// Tombstones are kept: renewals are in progress behind them.
+    pub(crate) fn next_anonymous(&mut self, looks: usize) -> Option<Anonymous> {
+        if self.strangers_among() == 0 {
+            return None;
+        }
+        let cursor = self.given_up.take();
+        let (mut first, mut looked, mut last): (Option<Anonymous>, _, _) = (None, 0, None);
+        for (key, entry) in self.after(cursor.as_ref().map(Key::borrow)).take(looks) {
+            let expires_at = entry.expires_at;
+            let sooner = first.as_ref().is_none_or(|first| expires_at < first.expires_at);
+            if entry.owner.is_none() && sooner && !entry.to_stored().record.is_tombstone() {
+                first = Some(Anonymous { expires_at, key: key.clone(), version: entry.version });
+            }
+            looked += 1;
+            last = Some(key);
+        }
+        self.given_up = last.filter(|_| looked == looks).cloned();
+        first
+    }
+
+    /// Removes the candidate, if nobody has used it meanwhile, and gives its place back.
+    pub(crate) fn give_up(&mut self, candidate: &Anonymous) -> bool {
+        let same = |entry: &Box<Entry>| {
+            entry.version == candidate.version && entry.expires_at == candidate.expires_at
+        };
+        let key: &[u8] = candidate.key.borrow();
+        self.sessions.get(key).is_some_and(same) && self.remove_at(key)
     }
 
     /// Empties the shard; the sessions are dropped by the caller, outside the lock.

@@ -12,7 +12,7 @@ use session_core::store::{
 use time::OffsetDateTime;
 
 use crate::room::Room;
-use crate::shard::{Micros, Shard};
+use crate::shard::{Anonymous, Micros, Shard};
 
 /// How many sessions a [`MemoryStore::new`] holds at most: about a gigabyte of small ones.
 pub const DEFAULT_MAX_SESSIONS: usize = 2_000_000;
@@ -50,7 +50,9 @@ impl MemoryStore {
 
     /// An empty store for at most `max_sessions`. It takes memory as sessions come, not in advance.
     ///
-    /// When it is full, [`create`](Store::create) first removes what has expired and then fails with
+    /// When it is full, [`create`](Store::create) first removes what has expired. If that is not enough, a session with an
+    /// owner takes the place of one without, of those that it finds the one that ends first; so a flood of strangers does
+    /// not keep users from logging in. A session without an owner, or one for which all others have owners, fails with
     /// [`StoreErrorKind::Refused`](session_core::store::StoreErrorKind::Refused). The tombstones that renewals
     /// leave behind for a short time are counted, but a renewal is never refused.
     ///
@@ -120,6 +122,34 @@ impl MemoryStore {
         }
     }
 
+    /// Gives up a session without an owner, and keeps its place for the caller; `false` if there is none.
+    ///
+    /// It looks at a part of each shard, and the next time at the next part: at all there is in a small store, at some
+    /// thousands in a large one. Only if all of these have owners, it looks at more.
+    fn give_up_anonymous(&self) -> bool {
+        // Each pass looks at the next part of every shard; so many come round to where they began.
+        let longest = self.shards().map(|shard| lock(shard).strangers_among()).max().unwrap_or(0);
+        let passes = if longest == 0 { 0 } else { 2 + longest / STRIDE };
+        for _ in 0..passes {
+            let mut first: Option<(&Mutex<Shard>, Anonymous)> = None;
+            for shard in self.shards() {
+                if let Some(found) = lock(shard).next_anonymous(STRIDE)
+                    && first.as_ref().is_none_or(|(_, first)| found.expires_at < first.expires_at)
+                {
+                    first = Some((shard, found));
+                }
+            }
+            let Some((shard, found)) = first else { continue };
+            // Taken before it is given back, so that no stranger gets it in between.
+            self.room.take_anyway();
+            if lock(shard).give_up(&found) {
+                return true;
+            }
+            self.room.give_back(1);
+        }
+        false
+    }
+
     /// `None` if the store is full.
     fn try_create(&self, key: &StoreKey, record: &Record, now: Micros) -> Option<Created> {
         let mut shard = self.shard(key);
@@ -185,12 +215,21 @@ impl Store for MemoryStore {
             return Ok(created);
         }
         self.reclaim(now);
-        self.try_create(key, record, now).ok_or_else(|| {
-            StoreError::refused(format!(
-                "it is full with {} live sessions; raise MemoryStore::with_capacity, shorten max_age, or use a store outside this process",
-                self.room.max()
-            ))
-        })
+        if let Some(created) = self.try_create(key, record, now) {
+            return Ok(created);
+        }
+        if record.owner.is_some() && self.give_up_anonymous() {
+            let mut shard = self.shard(key);
+            if shard.live(key, now).is_some() {
+                self.room.give_back(1);
+                return Ok(Created::Exists);
+            }
+            return Ok(Created::Done(shard.put(key, record)));
+        }
+        Err(StoreError::refused(format!(
+            "it is full with {} live sessions; raise MemoryStore::with_capacity, shorten max_age, or use a store outside this process",
+            self.room.max()
+        )))
     }
 
     async fn update(

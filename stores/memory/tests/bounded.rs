@@ -78,6 +78,46 @@ async fn a_full_store_still_moves_sessions() {
     assert_eq!(store.held(), 2);
 }
 
+#[tokio::test]
+async fn a_flood_of_strangers_keeps_nobody_from_logging_in_and_logs_nobody_out() {
+    let store = MemoryStore::with_capacity(100);
+    fill(&store, 0..10, MINUTE).await;
+    for n in 10..100 {
+        // The later ones came later, and end later.
+        let life = MINUTE + Duration::from_secs(u64::try_from(n).unwrap());
+        let stranger = Record { owner: None, ..record(life) };
+        assert!(matches!(store.create(&key(n), &stranger, NOW).await, Ok(Created::Done(_))));
+    }
+    let stranger = Record { owner: None, ..record(MINUTE) };
+    let refused = store.create(&key(100), &stranger, NOW).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Refused);
+    for n in 100..110 {
+        assert!(matches!(store.create(&key(n), &record(MINUTE), NOW).await, Ok(Created::Done(_))));
+        assert_eq!(store.held(), 100);
+    }
+    for n in 0..110 {
+        let there = store.load(&key(n), None, NOW).await.unwrap().is_some();
+        assert_eq!(there, !(10..20).contains(&n), "the strangers that were there for longest made room: {n}");
+    }
+    // Once only users are left, there is nobody to make room.
+    for n in 110..190 {
+        assert!(matches!(store.create(&key(n), &record(MINUTE), NOW).await, Ok(Created::Done(_))));
+    }
+    let full = store.create(&key(190), &record(MINUTE), NOW).await.unwrap_err();
+    assert_eq!((full.kind(), store.held()), (StoreErrorKind::Refused, 100));
+}
+
+#[tokio::test]
+async fn a_tombstone_makes_no_room() {
+    let store = MemoryStore::with_capacity(1);
+    let tombstone = r#"{"cookie":{},"_session":{"v":1,"moved":"elsewhere","until":1893456060000}}"#;
+    let tombstone = Record { payload: tombstone.into(), owner: None, ..record(MINUTE) };
+    assert!(tombstone.is_tombstone(), "the test is about a tombstone");
+    store.create(&key(0), &tombstone, NOW).await.unwrap();
+    assert!(store.create(&key(1), &record(MINUTE), NOW).await.is_err());
+    assert!(store.load(&key(0), None, NOW).await.unwrap().is_some());
+}
+
 #[test]
 fn threads_that_race_for_the_last_places_get_exactly_as_many_as_there_are() {
     let store = Arc::new(MemoryStore::with_capacity(1000));

@@ -22,6 +22,8 @@ fn main() {
 }
 
 const PATIENCE: Duration = Duration::from_millis(400);
+/// Far more than an answer takes on a busy machine, and less than the client would wait by itself (30 s).
+const IN_TIME: Duration = Duration::from_secs(20);
 
 /// A store on the other side of a hole.
 async fn through(hole: &Hole, place: &Place) -> MongoStore {
@@ -33,7 +35,7 @@ async fn unavailable(store: &MongoStore) {
     let begun = Instant::now();
     let error = store.load(&key("a"), None, now()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-    assert!(begun.elapsed() < PATIENCE + Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < IN_TIME, "{:?}", begun.elapsed());
 }
 
 async fn recovered(store: &MongoStore) {
@@ -63,7 +65,7 @@ async fn a_silent_server_is_unavailable_in_time_and_heard_again() {
         let url = format!("mongodb://127.0.0.1:{}/?directConnection=true", hole.port);
         let refused = place.builder().patience(PATIENCE).connect(&url).await.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
-        assert!(begun.elapsed() < 3 * PATIENCE);
+        assert!(begun.elapsed() < IN_TIME);
         hole.open();
         recovered(&store).await;
     })

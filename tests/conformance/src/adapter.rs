@@ -9,8 +9,10 @@ mod feature;
 mod host;
 mod options;
 mod probe;
+mod processes;
 mod site;
 mod subject;
+mod worker;
 
 use std::error::Error;
 use std::future::Future;
@@ -22,8 +24,10 @@ use difference::Side;
 pub use feature::Feature;
 pub use host::Host;
 use host::{Ask, Mount, Mounted, Place, Remote, Stores};
+pub use processes::Processes;
 pub use site::Site;
 use subject::Subject;
+pub use worker::Worker;
 
 use session_core::store::{Directory, StoreError};
 use session_store_memory::MemoryStore;
@@ -93,6 +97,25 @@ where
 {
     let cases = cases::PAIRED.concat();
     AdapterSuite { cases, ..AdapterSuite::new("pair", mounted(mount, make), Side::Ours) }
+}
+
+/// The cases of [`pair`], with each site served by several processes on one store, which browsers come to in turn.
+///
+/// The processes know the adapter and the store as `subject`; each runs a [`Worker`] that [serves](Worker::serves) it.
+///
+/// ```no_run
+/// use std::process::Command;
+/// use std::sync::Arc;
+/// use session_conformance::{Processes, pair_of_processes};
+///
+/// let processes = Arc::new(Processes::new(2, || Command::new("the-program-that-runs-the-worker")));
+/// pair_of_processes(&processes, "mine+my").run();
+/// ```
+pub fn pair_of_processes(processes: &Arc<Processes>, subject: impl Into<String>) -> AdapterSuite {
+    let subject = subject.into();
+    let place = processes::Shared { processes: Arc::clone(processes), subject: subject.clone() };
+    let cases = cases::PAIRED.concat();
+    AdapterSuite { cases, ..AdapterSuite::new(&subject, Arc::new(place), Side::Ours) }
 }
 
 fn mounted<F, Fut, G, Made, S, E>(mount: F, make: G) -> Arc<dyn Place>

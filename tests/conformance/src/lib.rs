@@ -116,7 +116,9 @@ mod unavailable;
 #[doc(hidden)]
 pub mod doc;
 
-pub use adapter::{AdapterSuite, Feature, Site, adapter, pair, run_together};
+pub use adapter::{
+    AdapterSuite, Feature, Processes, Site, Worker, adapter, pair, pair_of_processes, run_together,
+};
 pub use faults::{FaultSuite, faults};
 pub use store::{StoreSuite, directory, store};
 pub use suite::{CaseReport, Runs, Verdict};

@@ -207,7 +207,7 @@ impl Suite {
 }
 
 #[allow(clippy::expect_used, reason = "without threads there is nothing to report to")]
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()

@@ -9,7 +9,7 @@ use super::Kind;
 use super::state::{Process, Recorded, State};
 use crate::process;
 
-/// A service whose processes were killed, and how they can be started again as they were.
+/// Servers that were ended, and how they can be started again as they were.
 #[derive(Debug)]
 pub(crate) struct Crashed {
     kind: Kind,
@@ -18,23 +18,52 @@ pub(crate) struct Crashed {
     users: Vec<(u32, u32)>,
 }
 
-/// Kills what was started of a kind, without a word of warning.
-pub(crate) fn crash(kind: Kind) -> Result<Crashed, String> {
+/// Ends the servers of a kind that listen at these ports, by this signal.
+pub(crate) fn crash(kind: Kind, ports: &[u16], signal: &str) -> Result<Crashed, String> {
     let state = State::load()?;
-    let service = state.services.get(&kind).ok_or_else(|| format!("{kind} was not started here"))?;
-    let processes = service.processes.clone();
+    let processes = those(&state, kind, ports)?;
     let users = processes.iter().map(|process| user(process.pid)).collect::<Result<_, _>>()?;
     for process in &processes {
-        process::signal(process.pid, "KILL");
+        process::signal(process.pid, signal);
     }
     let begun = Instant::now();
     while processes.iter().any(|process| state.runs(process.pid)) {
-        if begun.elapsed() > Duration::from_secs(10) {
-            return Err(format!("{kind} cannot be killed"));
+        if begun.elapsed() > Duration::from_secs(60) {
+            return Err(format!("{kind} cannot be ended"));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(Crashed { kind, processes, users })
+}
+
+/// Stops the servers of a kind that listen at these ports for a while, connections and all, and lets them go on.
+pub(crate) fn pause(kind: Kind, ports: &[u16], time: Duration) -> Result<(), String> {
+    let mut pids = Vec::new();
+    for process in those(&State::load()?, kind, ports)? {
+        process::signal(process.pid, "STOP");
+        pids.push(process.pid);
+        // PostgreSQL has a process for each connection. None is added while the one that makes them stands still.
+        for child in process::children(process.pid) {
+            process::signal(child, "STOP");
+            pids.push(child);
+        }
+    }
+    std::thread::sleep(time);
+    for pid in pids.iter().rev() {
+        process::signal(*pid, "CONT");
+    }
+    Ok(())
+}
+
+fn processes(state: &State, kind: Kind) -> Result<Vec<Process>, String> {
+    let service = state.services.get(&kind).ok_or_else(|| format!("{kind} was not started here"))?;
+    Ok(service.processes.clone())
+}
+
+fn those(state: &State, kind: Kind, ports: &[u16]) -> Result<Vec<Process>, String> {
+    let mut processes = processes(state, kind)?;
+    processes.retain(|process| ports.contains(&process.port));
+    Ok(processes)
 }
 
 impl Crashed {

@@ -79,7 +79,7 @@ pub(crate) fn redis_sentinels(ports: &[u16], primary: &str) -> Result<(), String
 }
 
 /// Sends an inline command; the words of the answer come back one a line.
-fn redis(port: u16, command: &str) -> Result<String, String> {
+pub(crate) fn redis(port: u16, command: &str) -> Result<String, String> {
     let talk = || -> std::io::Result<String> {
         let mut stream = connect(port)?;
         stream.write_all(format!("{command}\r\n").as_bytes())?;

@@ -12,8 +12,7 @@ const PRIMARY: &str = "mymaster";
 
 pub(crate) fn single(group: &mut Group<'_>, tools: &Tools) -> Result<String, String> {
     let port = ports::free(1)?[0];
-    // What it answered is in the file, so that a crash of the server, not of the machine, loses nothing.
-    start_server(group, tools, "server", port, &["--appendonly", "yes"])?;
+    start_server(group, tools, "server", port, &[])?;
     group.wait_until("redis", || probe::redis_ping(port))?;
     Ok(url(port))
 }
@@ -79,6 +78,8 @@ fn start_server(
     let folder = group.subfolder(&role.replace(' ', "-"))?;
     let mut command = tools.command("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+    // What it answered is in the file, so that a crash of the server, not of the machine, loses nothing.
+    command.args(["--appendonly", "yes"]);
     command.arg("--dir").arg(&folder).args(options).current_dir(&folder);
     group.spawn(role, port, &mut command)
 }

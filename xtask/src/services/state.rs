@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,7 @@ impl Recorded {
         if !all_gone_within(15) {
             running.iter().filter(|&&pid| before.runs(pid)).for_each(|&pid| process::signal(pid, "KILL"));
             if !all_gone_within(5) {
-                return Err("some processes cannot be stopped; they stay in target/services.json".into());
+                return Err("some processes cannot be stopped; they stay in the record of services".into());
             }
         }
         for (kind, _) in &services {
@@ -220,8 +220,21 @@ fn remove(folder: &Path) -> Result<(), String> {
     fs::remove_dir_all(folder).map_err(|error| format!("cannot remove {}: {error}", folder.display()))
 }
 
+/// The record of servers that are nobody else's: see [`super::apart`].
+static APART: OnceLock<()> = OnceLock::new();
+
+/// From now on, this process keeps a record of its own.
+pub(crate) fn keep_apart() {
+    APART.get_or_init(|| ());
+}
+
+pub(crate) fn is_apart() -> bool {
+    APART.get().is_some()
+}
+
 fn path() -> PathBuf {
-    workspace::root().join("target/services.json")
+    let name = if is_apart() { "target/services-soak.json" } else { "target/services.json" };
+    workspace::root().join(name)
 }
 
 fn save(state: &State) -> Result<(), String> {

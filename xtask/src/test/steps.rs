@@ -9,6 +9,10 @@ use crate::{bench, demo, fuzz, process, servers, table, tidy, workspace};
 /// How long each fuzz target runs here; `cargo xtask fuzz` is for longer.
 const FUZZ_SECONDS: u32 = 10;
 
+/// How long the soak lasts on each store here, and which: `cargo xtask soak` is for longer and for all.
+const SOAK_MINUTES: &str = "0.3";
+const SOAK_STORES: &str = "sqlite,redis,postgres";
+
 /// All steps, the quick ones first, so that the usual mistakes show early.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", quick: true, run: fmt },
@@ -24,6 +28,7 @@ pub(crate) const STEPS: &[Step] = &[
         run: || node::run("examples/node-and-rust", &node::tools_and_servers),
     },
     Step { name: "browser", quick: false, run: browser },
+    Step { name: "soak", quick: false, run: soak },
     Step { name: "bench", quick: false, run: bench },
     Step { name: "fuzz", quick: false, run: fuzz },
 ];
@@ -109,6 +114,17 @@ fn browser() -> Verdict {
         }
     }
     Verdict::Passed(sum)
+}
+
+/// Short, and only what must be zero is judged. In a process of its own, since it keeps its servers apart from those of this run.
+fn soak() -> Verdict {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return failed(format!("cannot find this program: {error}")),
+    };
+    let mut command = Command::new(program);
+    command.args(["soak", "--minutes", SOAK_MINUTES, "--store", SOAK_STORES]);
+    plain(&mut command, "see what became of the sessions above; `cargo xtask soak --seed N` repeats it")
 }
 
 /// Nothing is timed here. The measuring programs are a workspace of their own, so nobody else would notice if they no

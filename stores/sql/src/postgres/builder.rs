@@ -165,8 +165,12 @@ impl PostgresBuilder {
     /// `Refused` if a name is not usable.
     pub fn connect_lazy_with(self, options: PgConnectOptions) -> Result<PostgresStore, StoreError> {
         let table = self.place()?;
-        let store =
-            Self::finish(&table, self.patience, self.purge, Some(Plan { builder: self, table: table.clone(), options }));
+        let store = Self::finish(
+            &table,
+            self.patience,
+            self.purge,
+            Some(Plan { builder: self, table: table.clone(), options }),
+        );
         Ok(store)
     }
 

@@ -9,7 +9,7 @@ mod caching;
 mod decisions;
 mod defaults;
 mod endings;
-mod leaving;
+mod leavers;
 mod lifetimes;
 mod loaded;
 mod merging;
@@ -44,19 +44,19 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     endings::CASES,
     races::CASES,
     outages::CASES,
-    leaving::CASES,
     records::CASES,
     caching::CASES,
     defaults::CASES,
     privileges::CASES,
     rotation::CASES,
     merging::CASES,
+    leavers::CASES,
     special::CASES,
     story::CASES,
 ];
 
 /// Those in which adapter and store have to play together.
-pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leaving::CASES];
+pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leavers::CASES];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use session_core::SessionId;
 use session_core::store::Directory;
@@ -40,7 +40,7 @@ impl<H: Host> Host for Arc<H> {
 }
 
 /// What the suite asks of a host.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ask {
     /// Whether it is there.
@@ -139,6 +139,10 @@ struct Running {
 /// Numbers are given out once in a process, so that gates of different suites are told apart.
 static SITES: AtomicU64 = AtomicU64::new(1);
 
+pub(crate) fn next_number() -> u64 {
+    SITES.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Mounted {
     pub(crate) fn new(mount: Arc<Mount>, stores: Arc<Stores>) -> Self {
         Self { mount, stores, sites: Arc::default() }
@@ -153,7 +157,16 @@ impl Mounted {
     }
 
     fn open(&self, options: &Options, now: i64) -> BoxFuture<Result<Value, BoxError>> {
-        let number = SITES.fetch_add(1, Ordering::Relaxed);
+        self.open_as(next_number(), options, now)
+    }
+
+    /// Opens a site that the asker has given a number.
+    pub(crate) fn open_as(
+        &self,
+        number: u64,
+        options: &Options,
+        now: i64,
+    ) -> BoxFuture<Result<Value, BoxError>> {
         let (mount, stores, sites) =
             (Arc::clone(&self.mount), Arc::clone(&self.stores), Arc::clone(&self.sites));
         let options = options.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use session_core::cookie::{Priority, SameSite};
 use session_core::policy::{
     PolicyBuilder, PolicyError, Resave, Rolling, SameSitePolicy, SaveUninitialized, Secure, TrustProxy, Unset,
@@ -17,25 +17,24 @@ use super::site::Site;
 pub(crate) const SECRET: &str = "the secret of the suite, long enough for any policy";
 
 /// The options of one site.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Options {
     secrets: Vec<String>,
     name: Option<String>,
     resave: bool,
     save_uninitialized: bool,
     rolling: bool,
-    unset: &'static str,
+    unset: String,
     proxy: Proxy,
     /// The ids that are handed out first.
     ids: Vec<String>,
     cookie: CookieOptions,
     // What the judge has no word for.
-    #[serde(skip)]
     preset: Preset,
+    pub(crate) deadline: Duration,
+    touch_after: Option<Duration>,
     #[serde(skip)]
     adjust: Vec<Adjust>,
-    #[serde(skip)]
-    pub(crate) deadline: Duration,
     #[serde(skip)]
     pub(crate) on_outage: OnOutage,
     #[serde(skip)]
@@ -45,14 +44,14 @@ pub(crate) struct Options {
 /// A further change of the policy.
 pub(crate) type Adjust = fn(PolicyBuilder) -> PolicyBuilder;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Preset {
     Express,
     Safe,
 }
 
 /// Whose `X-Forwarded-Proto` counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Proxy {
     Nobody,
@@ -62,16 +61,16 @@ pub(crate) enum Proxy {
 }
 
 /// express-session's `cookie` options.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CookieOptions {
     path: Option<String>,
     domain: Option<String>,
     http_only: Option<bool>,
     /// `never`, `always` or `auto`.
-    secure: Option<&'static str>,
-    same_site: Option<&'static str>,
+    secure: Option<String>,
+    same_site: Option<String>,
     partitioned: bool,
-    priority: Option<&'static str>,
+    priority: Option<String>,
     /// Milliseconds.
     max_age: Option<u64>,
     /// Milliseconds since the epoch.
@@ -86,15 +85,16 @@ pub(crate) fn express() -> Options {
         resave: false,
         save_uninitialized: false,
         rolling: false,
-        unset: "keep",
+        unset: "keep".to_owned(),
         proxy: Proxy::Nobody,
         ids: Vec::new(),
         cookie: CookieOptions::default(),
         preset: Preset::Express,
-        adjust: Vec::new(),
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
         on_outage: OnOutage::FailClosed,
+        touch_after: None,
+        adjust: Vec::new(),
         login_page: None,
     }
 }
@@ -138,7 +138,7 @@ impl Options {
     }
 
     pub(crate) fn unset_destroys(mut self) -> Self {
-        self.unset = "destroy";
+        "destroy".clone_into(&mut self.unset);
         self
     }
 
@@ -170,13 +170,13 @@ impl Options {
 
     /// `never`, `always` or `auto`.
     pub(crate) fn secure(mut self, secure: &'static str) -> Self {
-        self.cookie.secure = Some(secure);
+        self.cookie.secure = Some(secure.to_owned());
         self
     }
 
     /// `strict`, `lax`, `none`, `auto` or `unset`.
     pub(crate) fn same_site(mut self, same_site: &'static str) -> Self {
-        self.cookie.same_site = Some(same_site);
+        self.cookie.same_site = Some(same_site.to_owned());
         self
     }
 
@@ -187,7 +187,7 @@ impl Options {
 
     /// `low`, `medium` or `high`.
     pub(crate) fn priority(mut self, priority: &'static str) -> Self {
-        self.cookie.priority = Some(priority);
+        self.cookie.priority = Some(priority.to_owned());
         self
     }
 
@@ -210,6 +210,17 @@ impl Options {
     pub(crate) fn login_page(mut self, path: &'static str) -> Self {
         self.login_page = Some(path);
         self
+    }
+
+    /// How much of a session's life must be over before it is extended.
+    pub(crate) fn touch_after(mut self, after: Duration) -> Self {
+        self.touch_after = Some(after);
+        self
+    }
+
+    /// Whether another process can be told all of it.
+    pub(crate) fn is_data(&self) -> bool {
+        self.adjust.is_empty() && self.login_page.is_none()
     }
 
     /// A change of the policy that express-session has no word for.
@@ -261,6 +272,9 @@ impl Options {
             Proxy::Everybody => TrustProxy::Everybody,
             Proxy::PrivateNetworks => TrustProxy::PrivateNetworks,
         });
+        if let Some(after) = self.touch_after {
+            builder = builder.touch_after(after);
+        }
         self.adjust.iter().fold(self.cookie.apply(builder), |builder, adjust| adjust(builder))
     }
 }
@@ -276,14 +290,14 @@ impl CookieOptions {
         if let Some(http_only) = self.http_only {
             builder = builder.http_only(http_only);
         }
-        if let Some(secure) = self.secure {
+        if let Some(secure) = self.secure.as_deref() {
             builder = builder.secure(match secure {
                 "always" => Secure::Always,
                 "auto" => Secure::Auto,
                 _ => Secure::Never,
             });
         }
-        if let Some(same_site) = self.same_site {
+        if let Some(same_site) = self.same_site.as_deref() {
             builder = builder.same_site(match same_site {
                 "strict" => SameSitePolicy::Is(SameSite::Strict),
                 "lax" => SameSitePolicy::Is(SameSite::Lax),
@@ -295,7 +309,7 @@ impl CookieOptions {
         if self.partitioned {
             builder = builder.partitioned(true);
         }
-        if let Some(priority) = self.priority {
+        if let Some(priority) = self.priority.as_deref() {
             builder = builder.priority(match priority {
                 "low" => Priority::Low,
                 "high" => Priority::High,

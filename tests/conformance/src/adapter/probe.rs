@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::options::millis;
 
 /// What a store is asked, in the words that all stores have in common: a replacement is a write and a destruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
     Read,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +40,9 @@ pub(crate) struct Server(Arc<Inner>);
 struct Inner {
     place: Arc<dyn Place>,
     number: u64,
-    address: SocketAddr,
+    /// One for each process that serves the site; connections go to them in turn.
+    addresses: Vec<SocketAddr>,
+    connections: AtomicUsize,
     now: Mutex<OffsetDateTime>,
     cookie_name: String,
 }
@@ -70,13 +73,20 @@ impl Subject {
             let cookie_name = policy.cookie_name().to_owned();
             let open = Ask::Open { options: Box::new(options), now: millis(BEGIN) };
             let opened = place.ask(open).await.map_err(|error| Failure::located(error.to_string(), at))?;
-            let port = opened["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-            let (Some(number), Some(port)) = (opened["site"].as_u64(), port) else {
+            let address = |port: &Value| {
+                let port = u16::try_from(port.as_u64()?).ok()?;
+                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            };
+            let addresses = match opened["ports"].as_array() {
+                Some(ports) => ports.iter().map(address).collect(),
+                None => address(&opened["port"]).map(|address| vec![address]),
+            };
+            let (Some(number), Some(addresses)) = (opened["site"].as_u64(), addresses) else {
                 return Err(Failure::new("the host did not say where the site is"));
             };
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let connections = AtomicUsize::new(0);
             let now = Mutex::new(BEGIN);
-            Ok(Server(Arc::new(Inner { place, number, address, now, cookie_name })))
+            Ok(Server(Arc::new(Inner { place, number, addresses, connections, now, cookie_name })))
         }
     }
 
@@ -144,7 +154,9 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Outcome<Connection> {
-        Connection::open(self.0.address).await
+        let turn = self.0.connections.fetch_add(1, Ordering::Relaxed) % self.0.addresses.len().max(1);
+        let address = self.0.addresses.get(turn).ok_or_else(|| Failure::new("nobody serves the site"))?;
+        Connection::open(*address).await
     }
 
     /// The name of the session's cookie.

@@ -1,14 +1,49 @@
 //! Gates: places in a script where a request waits until the test lets it go on.
 //!
-//! They are found by name, in one list for the process, so that a mount need not carry anything to its handlers.
+//! They are found by name, in one list for the process, so that a mount need not carry anything to its handlers. A process
+//! that serves a site for another one has none of its own: it asks the other's.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::suite::BoxFuture;
+
 static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
+
+/// The gates of another process.
+pub(crate) trait Elsewhere: Send + Sync {
+    /// Waits until the gate is opened for one more.
+    fn pass(&self, name: &str) -> BoxFuture<()>;
+    /// Leaves something for the test.
+    fn leave(&self, name: &str, report: Value);
+}
+
+static ELSEWHERE: OnceLock<Box<dyn Elsewhere>> = OnceLock::new();
+
+/// From now on the gates of this process are those of another one.
+pub(crate) fn are_elsewhere(there: Box<dyn Elsewhere>) {
+    // Set once, when the process begins to serve.
+    let _first = ELSEWHERE.set(there);
+}
+
+/// Waits at the gate of that name until it is opened for one more.
+pub(crate) async fn pass(name: &str) {
+    match ELSEWHERE.get() {
+        Some(there) => there.pass(name).await,
+        None => named(name).pass().await,
+    }
+}
+
+/// Leaves something for the test at the gate of that name.
+pub(crate) fn leave(name: &str, report: Value) {
+    match ELSEWHERE.get() {
+        Some(there) => there.leave(name, report),
+        None => named(name).leave(report),
+    }
+}
 
 /// A place to wait at.
 pub(crate) struct Gate {

@@ -95,7 +95,7 @@ impl Play {
             Step::Stream(steps) => self.streamed.clone_from(steps),
             Step::HasSession => return Some(json!(self.session.is_some())),
             Step::BodyLength => return Some(json!(self.body_length)),
-            Step::Pause(name) => gate::named(name).pass().await,
+            Step::Pause(name) => gate::pass(name).await,
             Step::Keep(name, steps) => self.keep(name, steps.clone()),
             Step::Panic => panic!("the script says so"),
             _ => return None,
@@ -105,16 +105,16 @@ impl Play {
 
     /// A task that outlives the request, with a handle of its session.
     fn keep(&self, name: &str, steps: Vec<Step>) {
-        let gate = gate::named(name);
+        let gate = name.to_owned();
         let mut play = Self::new(self.session.clone(), None, 0);
         tokio::spawn(async move {
-            gate.pass().await;
+            gate::pass(&gate).await;
             for step in steps {
                 if let Err(error) = play.step(&step).await {
                     play.seen.push(json!({ "error": kind(&error) }));
                 }
             }
-            gate.leave(play.take_seen());
+            gate::leave(&gate, play.take_seen());
         });
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test says what it expects")]
 
 mod fault;
+mod half_done;
 mod server;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,8 @@ use session_conformance::judge::Difference;
 use session_conformance::{AdapterSuite, Feature, Verdict};
 
 use fault::{Fault, MUTANTS};
+use half_done::HalfDone;
+use session_core::store::StoreError;
 
 fn suite(fault: Option<Fault>) -> AdapterSuite {
     session_conformance::adapter(move |site| server::mount(fault, site))
@@ -75,6 +78,24 @@ fn is_caught(fault: Fault, cases: &[&str]) -> Result<(), Failed> {
     if missed.is_empty() { Ok(()) } else { Err(format!("not caught by {missed:?}").into()) }
 }
 
+/// The cases about browsers that leave, for a store that does or does not mend what a dropped verb has left.
+fn left(mends: bool) -> BTreeSet<&'static str> {
+    let store = move || async move { Ok::<_, StoreError>(HalfDone::new(mends)) };
+    failing(
+        session_conformance::pair(|site| server::mount(None, site), store)
+            .only(|name| name.contains("browser")),
+    )
+}
+
+fn a_store_whose_connections_stay_half_done_is_caught_by_browsers_that_leave() -> Result<(), Failed> {
+    let sound = left(true);
+    if !sound.is_empty() {
+        return Err(format!("a store that mends its connections fails {sound:?}").into());
+    }
+    let case = "browsers_that_leave_in_the_middle_of_a_request_are_noticed_by_nobody";
+    if left(false).contains(case) { Ok(()) } else { Err(format!("not caught by {case}").into()) }
+}
+
 /// Trials named after their functions.
 macro_rules! trials {
     ($($trial:ident),* $(,)?) => { vec![$(Trial::test(stringify!($trial), $trial)),*] };
@@ -87,6 +108,7 @@ fn main() {
         no_two_cases_have_one_name,
         an_adapter_that_saves_nothing_fails_nearly_every_case,
         every_difference_has_a_case,
+        a_store_whose_connections_stay_half_done_is_caught_by_browsers_that_leave,
     ];
     trials.extend(MUTANTS.iter().map(|(fault, cases)| {
         Trial::test(format!("{fault:?}"), || is_caught(*fault, cases)).with_kind("caught")

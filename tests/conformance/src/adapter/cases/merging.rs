@@ -56,7 +56,7 @@ async fn slow(it: &Subject, options: Options, steps: impl IntoIterator<Item = St
 
 /// Everything that extends a life does so each time.
 fn eager() -> Options {
-    safe().max_age(MINUTE).rolling().resave().with(|policy| policy.touch_after(std::time::Duration::ZERO))
+    safe().max_age(MINUTE).rolling().resave().touch_after(std::time::Duration::ZERO)
 }
 
 async fn of_five_parallel_requests_each_keeps_its_key(it: Subject) -> Outcome {

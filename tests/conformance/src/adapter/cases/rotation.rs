@@ -43,7 +43,10 @@ async fn a_reader_with_the_cookie_of_before_a_rotation_sees_the_session_and_is_t
     ensure_eq!(page.seen, [json!(1)], "what is seen");
     let new = site.cookie_of(&browser.session_cookie().unwrap_or_default());
     let set = page.set_cookies();
-    ensure!(set.len() == 1 && set.iter().all(|line| line.starts_with(&new)), "the new cookie is not set again");
+    ensure!(
+        set.len() == 1 && set.iter().all(|line| line.starts_with(&new)),
+        "the new cookie is not set again"
+    );
     Ok(())
 }
 
@@ -82,7 +85,8 @@ async fn after_a_login_the_cookie_of_before_the_rotation_leads_nowhere(it: Subje
 async fn what_a_rotation_leaves_at_rest_names_no_id(it: Subject) -> Outcome {
     let (site, browser, old) = rotated(&it).await?;
     let new = site.cookie_of(&browser.session_cookie().unwrap_or_default());
-    let records: Vec<String> = site.records().await?.into_iter().map(|kept| format!("{} {}", kept.key, kept.text)).collect();
+    let records: Vec<String> =
+        site.records().await?.into_iter().map(|kept| format!("{} {}", kept.key, kept.text)).collect();
     for cookie in [old, new] {
         // `name=s%3A<id>.<signature>`
         let id = cookie.split("s%3A").nth(1).and_then(|rest| rest.split('.').next()).unwrap_or_default();
