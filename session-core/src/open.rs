@@ -275,7 +275,7 @@ impl Load {
         }
         // Who was led on by a rotation has an old cookie, and gets the new one.
         let reseal = self.current.seal == Seal::Retired || self.followed > 0;
-        let extended = self.extending.is_some_and(|to| (to - stored.record.expires_at).abs() <= ROUNDING);
+        let extended = self.extending.is_some_and(|to| is_rounded(stored.record.expires_at, to));
         Ok(State::loaded(
             &self.policy,
             &self.visit,
@@ -291,8 +291,15 @@ impl Load {
 /// So many rotations of one session within the life of a tombstone are followed, and no more.
 const MAX_FOLLOWED: u8 = 8;
 
-/// A store may round a date down to whole milliseconds, and may keep lives instead of dates.
-const ROUNDING: time::Duration = time::Duration::milliseconds(2);
+/// Whether `held` is what a store that was given the date `asked` holds: it may round down to micro- or milliseconds or to
+/// seconds.
+///
+/// Only these dates count, and not whatever is near: a date that another request has set a moment ago is no extension.
+fn is_rounded(held: OffsetDateTime, asked: OffsetDateTime) -> bool {
+    let asked = asked.unix_timestamp_nanos();
+    let held = held.unix_timestamp_nanos();
+    [1, 1_000, 1_000_000, 1_000_000_000].iter().any(|unit| held == asked - asked.rem_euclid(*unit))
+}
 
 /// Why a record is not the session that the request gets.
 enum Passed {
@@ -307,4 +314,21 @@ pub(crate) struct Loading {
     pub(crate) reseal: bool,
     pub(crate) extended: bool,
     pub(crate) notices: Vec<Notice>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_recognised_however_finely_a_store_holds_it() {
+        let at = |nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
+        let asked = at(1_893_456_000_123_456_789);
+        for held in [123_456_789, 123_456_000, 123_000_000, 0] {
+            assert!(is_rounded(at(1_893_456_000_000_000_000 + held), asked), "{held}");
+        }
+        for held in [123_456_788, 123_455_000, 122_000_000, 124_000_000] {
+            assert!(!is_rounded(at(1_893_456_000_000_000_000 + held), asked), "{held}");
+        }
+    }
 }
