@@ -9,18 +9,15 @@
 //! The feature `tls` is for connections to PostgreSQL and MySQL that leave the machine.
 //!
 //! Each implements [`Store`](session_core::store::Store) and [`Directory`](session_core::store::Directory), and makes its
-//! table when it connects. The pages of the modules say what each promises, what not, and what to tune.
+//! table when it connects. Expired sessions are removed in the background, every 15 minutes unless the builder's
+//! `purge_every` says otherwise. The pages of the modules say what each promises, what not, and what to tune.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
 //! # async fn example(folder: &std::path::Path) -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::SqliteStore;
 //!
 //! let store = SqliteStore::open(folder.join("sessions.db")).await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # store.close().await;
 //! # Ok(())
 //! # }
@@ -30,6 +27,9 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(example(folder.path())).unwrap();
 //! # }
 //! ```
+//!
+//! A store whose server may start after the application is made by `connect_lazy`, which every store and every builder has: it
+//! connects at its first use, and until then answers `Unavailable`.
 //!
 //! # Errors
 //!
@@ -67,6 +67,5 @@ pub mod sqlite;
 pub use mysql::MysqlStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
-pub use purge::PurgeTask;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

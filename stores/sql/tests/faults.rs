@@ -27,8 +27,11 @@ fn main() {
     let table = format!("faults_{:016x}", rand::random::<u64>());
     #[cfg(feature = "postgres")]
     {
-        postgres::suite(table.clone()).run();
-        postgres::remove(&table);
+        for server in [postgres::DIRECT, postgres::POOLED] {
+            let table = format!("{table}_{}", server.name);
+            postgres::suite(server, table.clone()).run();
+            postgres::remove(server, &table);
+        }
     }
     #[cfg(feature = "mysql")]
     {
@@ -39,26 +42,40 @@ fn main() {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::str::FromStr as _;
+
     use session_conformance::FaultSuite;
     use session_store_sql::PostgresStore;
-    use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+    use sqlx::postgres::PgConnectOptions;
+    use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
     use super::{PATIENCE, Unavailable, server, through, url};
 
-    pub(super) fn suite(table: String) -> FaultSuite {
-        let place = || Ok::<_, Unavailable>(server(&url("POSTGRES_URL")?));
+    /// A way to PostgreSQL.
+    #[derive(Clone, Copy)]
+    pub(super) struct Server {
+        pub(super) name: &'static str,
+        variable: &'static str,
+    }
+
+    pub(super) const DIRECT: Server = Server { name: "postgres", variable: "POSTGRES_URL" };
+    pub(super) const POOLED: Server = Server { name: "pgbouncer", variable: "PGBOUNCER_URL" };
+
+    pub(super) fn suite(way: Server, table: String) -> FaultSuite {
+        let place = move || Ok::<_, Unavailable>(server(&url(way.variable)?));
         session_conformance::faults(place, move |address| {
             let store = PostgresStore::builder().table(table.clone());
-            async move { store.connect(&through(&url("POSTGRES_URL").unwrap(), address)).await }
+            async move { store.connect(&through(&url(way.variable).unwrap(), address)).await }
         })
-        .named("postgres")
+        .named(way.name)
         .patience(PATIENCE)
     }
 
-    pub(super) fn remove(table: &str) {
-        let Ok(url) = url("POSTGRES_URL") else { return };
+    pub(super) fn remove(way: Server, table: &str) {
+        let Ok(url) = url(way.variable) else { return };
         tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let Ok(mut connection) = PgConnection::connect(&url).await else { return };
+            let options = PgConnectOptions::from_str(&url).unwrap().extra_float_digits(None);
+            let Ok(mut connection) = options.connect().await else { return };
             let drop = format!("DROP TABLE IF EXISTS {table}");
             sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
         });

@@ -69,7 +69,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         &["mongodb", "mongodb-object", "mongodb-replica"],
     ),
     program(Half::Contract, "session-store-migrating", "conformance", &["migrating"]),
-    program(Half::Faults, "session-store-sql", "faults", &["postgres", "mysql"]),
+    program(Half::Faults, "session-store-sql", "faults", &["postgres", "pgbouncer", "mysql"]),
     program(Half::Faults, "session-store-redis", "faults", &["redis"]),
     program(Half::Faults, "session-store-mongodb", "faults", &["mongodb"]),
     program(Half::Adapter, "session-axum", "conformance", &["axum"]),

@@ -5,7 +5,6 @@ use std::fs;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use session_core::Policy;
 use session_core::store::{Directory, Store};
@@ -18,9 +17,6 @@ use crate::options::{Options, StoreChoice};
 
 #[cfg(feature = "servers")]
 mod servers;
-
-/// How often expired sessions are swept out of a table. They have ended before, each at its time.
-const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// The store that the command line asked for.
 pub struct Storage {
@@ -44,11 +40,7 @@ impl Storage {
                     fs::create_dir_all(folder)?;
                 }
                 let store = Arc::new(SqliteStore::open(&options.database).await?);
-                let sweep = store.spawn_purge(SWEEP, 500);
-                Ok(Self::of(store.clone(), async move {
-                    drop(sweep);
-                    store.close().await;
-                }))
+                Ok(Self::of(store.clone(), async move { store.close().await }))
             }
             #[cfg(feature = "servers")]
             server => servers::open(server).await,

@@ -14,6 +14,7 @@ use crate::error::store_error;
 use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 use crate::server::{Server, pool};
 
 /// Options of a [`MysqlStore`]; made by [`MysqlStore::builder`].
@@ -38,11 +39,17 @@ pub struct MysqlBuilder {
     table: String,
     connections: u32,
     patience: Duration,
+    purge: Purge,
 }
 
 impl Default for MysqlBuilder {
     fn default() -> Self {
-        Self { table: "sessions".to_owned(), connections: 10, patience: Duration::from_secs(2) }
+        Self {
+            table: "sessions".to_owned(),
+            connections: 10,
+            patience: Duration::from_secs(2),
+            purge: Purge::default(),
+        }
     }
 }
 
@@ -72,6 +79,8 @@ impl MysqlBuilder {
         self.patience = patience.clamp(Duration::from_millis(10), Duration::from_secs(600));
         self
     }
+
+    purge_options!();
 
     /// Connects to the server at this [URL](MySqlConnectOptions), and makes what is missing of the table.
     ///
@@ -140,14 +149,14 @@ impl MysqlBuilder {
                 })
             },
         );
-        Ok(Self::finish(table, Server::lazy(pool, options, self.patience)))
+        Ok(Self::finish(table, Server::lazy(pool, options, self.patience), self.purge))
     }
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table and the patience count. Three of the pool's own matter: `autocommit`, which must
-    /// be on; an `innodb_lock_wait_timeout` (50 seconds unless it is set); and `test_before_acquire`, which costs a round trip
-    /// for each verb.
+    /// Of this builder's options the table, the patience and the purge count. Three of the pool's own matter: `autocommit`, which
+    /// must be on; an `innodb_lock_wait_timeout` (50 seconds unless it is set); and `test_before_acquire`, which costs a round
+    /// trip for each verb.
     ///
     /// # Errors
     ///
@@ -161,18 +170,21 @@ impl MysqlBuilder {
                 "the pool's connections do not commit what they write; run SET autocommit = 1 in its `after_connect`",
             ));
         }
-        Self::finish(table, Server::new(pool, self.patience)).made().await
+        Self::finish(table, Server::new(pool, self.patience), self.purge).made().await
     }
 
-    fn finish(table: Name, server: Server<MySql>) -> MysqlStore {
-        MysqlStore(Arc::new(Inner {
+    fn finish(table: Name, server: Server<MySql>, purge: Purge) -> MysqlStore {
+        let store = MysqlStore(Arc::new(Inner {
             sql: Statements::new(&table),
             server,
             table,
             limits: Lazy::default(),
             extending: Extending::default(),
             purged_up_to: Mutex::default(),
-        }))
+            purging: Purging::new(purge),
+        }));
+        store.0.purging.start(&store.0, MysqlStore);
+        store
     }
 }
 

@@ -3,13 +3,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::MysqlStore;
 //!
 //! let store = MysqlStore::connect("mysql://app:secret@db.example.com/app?ssl-mode=VERIFY_IDENTITY").await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # Ok(())
 //! # }
 //! ```
@@ -24,6 +20,12 @@
 //! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
 //!   that has got a connection is carried out to its end, whoever has gone away.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * Where the server ends connections (a restart, a failover, an administrator, `wait_timeout`), reads are made again on
+//!   another connection, and so is a write that has certainly not been carried out. The connections that were idle meanwhile
+//!   are asked before they are used.
+//! * While the server takes no writes (`read_only`, a full disk), a load serves the session and does not extend it, and every
+//!   write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly). Connections to a server that may only be read are
+//!   made anew every other second, so that they follow the server's address.
 //!
 //! # What is not
 //!
@@ -32,9 +34,10 @@
 //! * A key that is longer than its column (128 characters) or ends with a blank is refused; the ids that this library makes
 //!   never are. So is a payload that is longer than its column (16 MiB).
 //! * When a write was answered with `Unavailable`, it may have been carried out all the same. One that waited in vain
-//!   for a row (`MySQL error 1205`) was not.
+//!   for a row (`MySQL error 1205`) answers `ReadOnly`, and was not.
 //! * After a failover to a replica that replicates asynchronously, the server may have forgotten its last changes.
-//! * The first use of each connection after a restart of the server may fail; the next ones are new connections.
+//! * A connection that ends while a write is on its way leaves its outcome unknown, and the write fails: the server says
+//!   nothing when an administrator ends an idle connection. It happens once for each connection that is in use at that time.
 //!
 //! # The table
 //!
@@ -82,8 +85,8 @@
 //! A session with a payload of 260 bytes and an owner takes 740 bytes, of which the index of owners has 150 (measured over
 //! 200 000 sessions whose keys came in random order, as ids do). At a million sessions, 0.7 GB, nothing needs to be tuned. At a
 //! hundred million, some 75 GB: since keys are random, `innodb_buffer_pool_size` has to hold the pages of those sessions
-//! that are in use; run the purge on one server only, with batches of some thousand and an interval of a minute, and do
-//! not [`count`](Directory::count).
+//! that are in use; let one server only [purge](MysqlBuilder::purge_every), in batches of some thousand, and do not
+//! [`count`](Directory::count).
 
 mod builder;
 mod directory;
@@ -92,7 +95,6 @@ mod store;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use session_core::store::StoreError;
 #[cfg(doc)]
@@ -105,7 +107,7 @@ use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::name::Name;
 use crate::outlive::outliving;
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 use crate::server::{Limit, Server};
 
 /// Sessions in a MySQL or MariaDB table. See the [module](self) for what it promises.
@@ -123,6 +125,7 @@ struct Inner {
     extending: Extending,
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
+    purging: Purging,
 }
 
 outliving!(MysqlStore, Verbs);
@@ -166,18 +169,10 @@ impl MysqlStore {
         MysqlBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.limits.close();
         self.0.server.close().await;
     }
@@ -189,6 +184,7 @@ impl MysqlStore {
     /// What the table can hold. At the first use this connects, and makes the table.
     async fn limits(&self) -> Result<Limits, StoreError> {
         let attempt = || {
+            self.0.purging.start(&self.0, Self);
             let store = self.clone();
             async move {
                 store.0.server.probe().await?;

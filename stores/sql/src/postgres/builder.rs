@@ -9,7 +9,7 @@ use session_core::store::StoreError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgPool, Postgres};
 
-use super::pooler::{Pooler, is_shared, refuses_a_parameter, without_state};
+use super::pooler::{Pooler, are_own, refuses_a_parameter, without_state};
 use super::schema::{Statements, Table, migrate};
 use super::statement::Way;
 use super::{Inner, Opened, PostgresStore};
@@ -18,6 +18,7 @@ use crate::extending::Extending;
 use crate::health::Health;
 use crate::lazy::Lazy;
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 use crate::server::{Limit, Server, pool, probe, watched};
 
 /// Options of a [`PostgresStore`]; made by [`PostgresStore::builder`].
@@ -45,6 +46,7 @@ pub struct PostgresBuilder {
     connections: u32,
     patience: Duration,
     pooler: Pooler,
+    purge: Purge,
 }
 
 impl Default for PostgresBuilder {
@@ -55,6 +57,7 @@ impl Default for PostgresBuilder {
             connections: 10,
             patience: Duration::from_secs(2),
             pooler: Pooler::default(),
+            purge: Purge::default(),
         }
     }
 }
@@ -91,6 +94,8 @@ impl PostgresBuilder {
         self.patience = patience.clamp(Duration::from_millis(10), Duration::from_secs(600));
         self
     }
+
+    purge_options!();
 
     /// What is between the store and the server; found out unless it is set.
     ///
@@ -160,14 +165,14 @@ impl PostgresBuilder {
     /// `Refused` if a name is not usable.
     pub fn connect_lazy_with(self, options: PgConnectOptions) -> Result<PostgresStore, StoreError> {
         let table = self.place()?;
-        let store =
-            Self::finish(&table, self.patience, Some(Plan { builder: self, table: table.clone(), options }));
-        Ok(store)
+        let (patience, purge) = (self.patience, self.purge);
+        let plan = Plan { builder: self, table: table.clone(), options };
+        Ok(Self::finish(&table, patience, purge, Some(plan)))
     }
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table, the schema, the patience and the [pooler](Self::pooler) count. Two of the pool's
+    /// Of this builder's options the table, the schema, the patience, the purge and the [pooler](Self::pooler) count. Two of the pool's
     /// own matter: a `lock_timeout`, and `test_before_acquire`, which costs a round trip for each verb.
     ///
     /// Behind a pooler in transaction mode, statements hold their values, and sqlx may write statements to the log. So there
@@ -182,7 +187,7 @@ impl PostgresBuilder {
         let way = match self.pooler {
             Pooler::Transaction => self.whole(),
             Pooler::Session => Way::Prepared,
-            Pooler::Detect if self.shares(&pool).await? => {
+            Pooler::Detect if !self.owns(&pool, None).await? => {
                 return Err(StoreError::refused(
                     "the pool's connections go through a pooler in transaction mode: let the store connect by itself, or \
                      build it with `pooler(Pooler::Transaction)` and the pool with `disable_statement_logging()`",
@@ -191,7 +196,7 @@ impl PostgresBuilder {
             Pooler::Detect => Way::Prepared,
         };
         let opened = Opened::new(Server::new(pool, self.patience), way, &table).await?;
-        let store = Self::finish(&table, self.patience, None);
+        let store = Self::finish(&table, self.patience, self.purge, None);
         store.0.opened.set(opened);
         Ok(store)
     }
@@ -216,8 +221,13 @@ impl PostgresBuilder {
         let pool = || watched(pool(self.connections, self.patience), health);
         if self.pooler != Pooler::Transaction {
             match pool().connect_with(with_state).await {
-                Ok(pool) if self.pooler == Pooler::Detect && self.shares(&pool).await? => pool.close().await,
-                Ok(pool) => return Ok((pool, Way::Prepared)),
+                Ok(pool) => {
+                    let limit = Some(self.lock_timeout());
+                    if self.pooler == Pooler::Session || self.owns(&pool, limit).await? {
+                        return Ok((pool, Way::Prepared));
+                    }
+                    pool.close().await;
+                }
                 Err(error) if self.pooler == Pooler::Detect && refuses_a_parameter(&error) => {}
                 Err(error) => return Err(cannot_connect(error)),
             }
@@ -227,8 +237,8 @@ impl PostgresBuilder {
         Ok((pool, self.whole()))
     }
 
-    async fn shares(&self, pool: &PgPool) -> Result<bool, StoreError> {
-        let answer = tokio::time::timeout(self.patience, is_shared(pool)).await;
+    async fn owns(&self, pool: &PgPool, lock_timeout: Option<Duration>) -> Result<bool, StoreError> {
+        let answer = tokio::time::timeout(self.patience, are_own(pool, lock_timeout)).await;
         answer.map_err(|_| {
             StoreError::unavailable(
                 "no second connection answered in time, so a pooler cannot be told from none; build the store with \
@@ -246,15 +256,18 @@ impl PostgresBuilder {
         Way::Whole { lock_timeout: self.lock_timeout() }
     }
 
-    fn finish(table: &Table, patience: Duration, plan: Option<Plan>) -> PostgresStore {
-        PostgresStore(Arc::new(Inner {
+    fn finish(table: &Table, patience: Duration, purge: Purge, plan: Option<Plan>) -> PostgresStore {
+        let store = PostgresStore(Arc::new(Inner {
             sql: Statements::new(table),
             opened: Lazy::default(),
             plan,
             patience,
             extending: Extending::default(),
             purged_up_to: AtomicI64::new(0),
-        }))
+            purging: Purging::new(purge),
+        }));
+        store.0.purging.start(&store.0, PostgresStore);
+        store
     }
 }
 

@@ -2,13 +2,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! use std::time::Duration;
 //! use session_store_sql::PostgresStore;
 //!
 //! let store = PostgresStore::connect("postgres://app:secret@db.example.com/app?sslmode=verify-full").await?;
-//! // Gives the space of expired sessions back, as long as it is kept.
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! # drop(purge);
 //! # Ok(())
 //! # }
 //! ```
@@ -24,13 +20,19 @@
 //!   that has got a connection is carried out to its end, whoever has gone away.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * Where the server ends connections (a restart, a failover, an administrator, `idle_session_timeout`), reads are made again
+//!   on another connection, and so are writes of which the server says that it has ended the connection: they have certainly
+//!   not been carried out. The connections that were idle meanwhile are asked before they are used.
+//! * While the server takes no writes (a standby, `default_transaction_read_only`, a full disk), a load serves the session and
+//!   does not extend it, and every write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly). Connections to a
+//!   server that may only be read are made anew every other second, so that they follow the server's address.
 //!
 //! # What is not
 //!
 //! * When a write was answered with `Unavailable`, it may have been carried out all the same. One that waited in vain
-//!   for a row (`SQLSTATE 55P03`) was not.
+//!   for a row (`SQLSTATE 55P03`) answers `ReadOnly`, and was not.
 //! * After a failover to a replica that replicates asynchronously, the server may have forgotten its last changes.
-//! * The first use of each connection after a restart of the server may fail; the next ones are new connections.
+//! * A connection that ends without a word while a write is on its way leaves its outcome unknown, and the write fails.
 //!
 //! # The table
 //!
@@ -66,6 +68,31 @@
 //! * **Names.** [`table`](PostgresBuilder::table) and [`schema`](PostgresBuilder::schema) are connect-pg-simple's
 //!   `tableName` and `schemaName`.
 //!
+//! # PgBouncer and its like
+//!
+//! A pooler in *transaction mode* gives each transaction to any of its connections to the server. What a connection was told
+//! before (a prepared statement, a `lock_timeout`) is then somebody else's: a statement is not found, or worse, it is
+//! another one of the same name. The store finds such a pooler out when it connects, and from then on sends each statement
+//! as one text, with its values and its `lock_timeout` in it: one round trip, and nothing that outlives it.
+//! [`pooler`](PostgresBuilder::pooler) says it beforehand. Nothing has to be set in the pooler.
+//!
+//! | pooler | tried | what is known |
+//! | --- | --- | --- |
+//! | PgBouncer 1.18, transaction mode | the store suite and the fault suite, with three connections to the server | works; with `ignore_startup_parameters` and with `server_round_robin`, too |
+//! | PgBouncer 1.18, session mode | the store suite | works; prepared statements are used if it is told to pass `options` on |
+//! | PgBouncer 1.18, statement mode | connecting | works where the table is there; making it takes a transaction, which is refused (`SQLSTATE 08P01`) |
+//! | PgBouncer from 1.21 on, `max_prepared_statements` | no | keeps prepared statements apart: [`Pooler::Session`] makes use of that |
+//! | Supavisor, pgcat | no | transaction mode of the same kind: set [`Pooler::Transaction`], which asks nothing of them |
+//! | RDS Proxy | no | keeps one connection for a client that prepares statements or sets what lasts (*pinning*); [`Pooler::Transaction`] does neither |
+//!
+//! What it costs: the server plans each statement anew, and where it logs statements (`log_statement`, or one that
+//! failed), its log shows their values, the sessions' data among them. This store's own connections do not write
+//! statements to the application's log then; for those of a pool of your own see [`from_pool`](PostgresBuilder::from_pool).
+//! A database that is not in UTF-8 has to be of PostgreSQL 13 or newer.
+//!
+//! `search_path` is the server's own as well: where it differs from account to account, name the
+//! [`schema`](PostgresBuilder::schema).
+//!
 //! # TLS
 //!
 //! With the feature `tls`, the URL's `sslmode` says how much: `prefer` (the default: TLS if the server offers it, and no
@@ -81,8 +108,8 @@
 //!
 //! A session with a payload of 260 bytes and an owner takes 690 bytes, of which the two indexes have 144 (measured over
 //! 200 000 sessions). At a million sessions, 0.7 GB, nothing needs to be tuned. At a hundred million, some 70 GB: give the
-//! table an autovacuum of its own (`autovacuum_vacuum_scale_factor = 0.01`), run the purge on one server only, with
-//! batches of some thousand and an interval of a minute, and do not [`count`](Directory::count). A touch of a table without
+//! table an autovacuum of its own (`autovacuum_vacuum_scale_factor = 0.01`), let one server only
+//! [purge](PostgresBuilder::purge_every), in batches of some thousand, and do not [`count`](Directory::count). A touch of a table without
 //! an index on `expire` changes no index and writes 160 bytes of log, with one 450 and no room is used again.
 
 mod builder;
@@ -110,7 +137,7 @@ use self::statement::{Statement, Way};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::outlive::outliving;
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 use crate::server::Server;
 
 /// Sessions in a PostgreSQL table. See the [module](self) for what it promises.
@@ -128,6 +155,7 @@ struct Inner {
     extending: Extending,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
+    purging: Purging,
 }
 
 /// The server, when it has been reached and the table is there.
@@ -178,18 +206,10 @@ impl PostgresStore {
         PostgresBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.opened.close();
         if let Some(opened) = self.0.opened.get() {
             opened.server.close().await;
@@ -217,6 +237,7 @@ impl PostgresStore {
     /// The server, once the table is there. At the first use this connects, and makes the table.
     async fn server(&self) -> Result<&Server<Postgres>, StoreError> {
         let attempt = || {
+            self.0.purging.start(&self.0, Self);
             let plan = self.0.plan.clone();
             async move {
                 let plan = plan.ok_or_else(|| StoreError::unavailable("the store has no connections"))?;

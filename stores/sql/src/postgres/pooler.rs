@@ -1,6 +1,7 @@
 //! What is between the store and the server: found out when the store connects, or told by the application.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Error, PgPool, Row as _, raw_sql};
@@ -9,11 +10,13 @@ use sqlx::{ConnectOptions as _, Connection as _, Error, PgPool, Row as _, raw_sq
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Pooler {
-    /// The store finds it out when it connects: two of its connections that meet in one of the server's are pooled.
+    /// The store finds it out when it connects: two of its connections that meet in one of the server's are shared. So is one
+    /// that did not get the `lock_timeout` that it asked for, since something in between has swallowed it.
     #[default]
     Detect,
     /// Nothing, or a pooler that keeps a server's connection for each of its clients (session mode), or one that knows
-    /// about prepared statements (PgBouncer from 1.21 on, with `max_prepared_statements` set).
+    /// about prepared statements (PgBouncer from 1.21 on, with `max_prepared_statements` set). It must let the startup
+    /// parameter `options` pass, in which `lock_timeout` is.
     Session,
     /// A pooler that gives each transaction, or each statement, to any of its connections to the server.
     ///
@@ -25,12 +28,19 @@ pub enum Pooler {
 /// How often the two connections are compared. A busy pooler may give them different ones by chance.
 const ROUNDS: u32 = 6;
 
-/// Whether a pooler gives statements of one connection to several of the server's, or of several to one.
-pub(super) async fn is_shared(pool: &PgPool) -> Result<bool, Error> {
+/// Whether the connections of the pool are the server's own: nobody else's statements come over them, and nobody swallowed the
+/// `lock_timeout` that they were to begin with.
+pub(super) async fn are_own(pool: &PgPool, lock_timeout: Option<Duration>) -> Result<bool, Error> {
     let mut one = pool.acquire().await?;
+    if let Some(wanted) = lock_timeout {
+        let query = "SELECT setting FROM pg_settings WHERE name = 'lock_timeout'";
+        let set: String = raw_sql(query).fetch_one(&mut *one).await?.try_get(0)?;
+        if set.parse().ok() != Some(wanted.as_millis()) {
+            return Ok(false);
+        }
+    }
     let mut other = pool.connect_options().connect().await?;
     let (mut of_one, mut of_other) = (BTreeSet::new(), BTreeSet::new());
-    let mut found = false;
     for round in 0..ROUNDS {
         // Not strictly in turn, or a pooler that gives its connections in turn would look like none.
         if round % 2 == 0 {
@@ -40,13 +50,12 @@ pub(super) async fn is_shared(pool: &PgPool) -> Result<bool, Error> {
             of_other.insert(process(&mut other).await?);
             of_one.insert(process(&mut one).await?);
         }
-        found = of_one.len() > 1 || of_other.len() > 1 || !of_one.is_disjoint(&of_other);
-        if found {
-            break;
+        if of_one.len() > 1 || of_other.len() > 1 || !of_one.is_disjoint(&of_other) {
+            return Ok(false);
         }
     }
     other.close().await?;
-    Ok(found)
+    Ok(true)
 }
 
 /// The number of the server's process that answers.

@@ -18,6 +18,7 @@ use crate::error::{is_busy, store_error};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
 use crate::name::Name;
+use crate::purge::{Purge, Purging, purge_options};
 
 /// What a confirmed change survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +58,7 @@ pub struct SqliteBuilder {
     patience: Duration,
     durability: Durability,
     create: bool,
+    purge: Purge,
 }
 
 impl Default for SqliteBuilder {
@@ -67,6 +69,7 @@ impl Default for SqliteBuilder {
             patience: Duration::from_secs(2),
             durability: Durability::default(),
             create: true,
+            purge: Purge::default(),
         }
     }
 }
@@ -107,6 +110,8 @@ impl SqliteBuilder {
         self.durability = durability;
         self
     }
+
+    purge_options!();
 
     /// Refuses to open a file that is not there, rather than making it.
     pub fn existing_file(mut self) -> Self {
@@ -156,7 +161,9 @@ impl SqliteBuilder {
         // SQLite takes a name that begins with `file:` for a URI; an absolute path never does.
         let path = std::path::absolute(path)
             .map_err(|error| StoreError::refused(format!("the path cannot be used ({})", error.kind())))?;
-        Ok(Self::finish(&table, self.patience, Some(Plan { path, table: table.clone(), builder: self })))
+        let (patience, purge) = (self.patience, self.purge);
+        let plan = Plan { path, table: table.clone(), builder: self };
+        Ok(Self::finish(&table, patience, purge, Some(plan)))
     }
 
     /// A store in memory, for tests: it is gone when its last clone is dropped.
@@ -173,7 +180,7 @@ impl SqliteBuilder {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
         let pool = pool.connect_with(options).await.map_err(store_error)?;
         migrate(&pool, &table).await?;
-        let store = Self::finish(&table, self.patience, None);
+        let store = Self::finish(&table, self.patience, self.purge, None);
         store.0.opened.set(Opened { read: pool.clone(), write: pool, file: None });
         Ok(store)
     }
@@ -181,7 +188,7 @@ impl SqliteBuilder {
     /// The store in a database that the application has opened already; makes the table and its index if missing.
     ///
     /// The pool's own options decide the journal mode, the durability and how long to wait for a lock; only
-    /// [`table`](Self::table) and [`patience`](Self::patience) of this builder count. Switch WAL on, or readers and
+    /// [`table`](Self::table), [`patience`](Self::patience) and the purge of this builder count. Switch WAL on, or readers and
     /// writers shut each other out. Of this store's writes one runs at a time, whatever the size of the pool.
     ///
     /// # Errors
@@ -190,13 +197,13 @@ impl SqliteBuilder {
     pub async fn from_pool(self, pool: SqlitePool) -> Result<SqliteStore, StoreError> {
         let table = Name::parse(&self.table)?;
         migrate(&pool, &table).await?;
-        let store = Self::finish(&table, self.patience, None);
+        let store = Self::finish(&table, self.patience, self.purge, None);
         store.0.opened.set(Opened { read: pool.clone(), write: pool, file: None });
         Ok(store)
     }
 
-    fn finish(table: &Name, patience: Duration, plan: Option<Plan>) -> SqliteStore {
-        SqliteStore(Arc::new(Inner {
+    fn finish(table: &Name, patience: Duration, purge: Purge, plan: Option<Plan>) -> SqliteStore {
+        let store = SqliteStore(Arc::new(Inner {
             sql: Statements::new(table),
             opened: Lazy::default(),
             plan,
@@ -204,7 +211,10 @@ impl SqliteBuilder {
             turn: Semaphore::new(1),
             patience,
             purged_up_to: AtomicI64::new(i64::MIN),
-        }))
+            purging: Purging::new(purge),
+        }));
+        store.0.purging.start(&store.0, SqliteStore);
+        store
     }
 
     /// See [`SqliteStore::writer`].

@@ -41,6 +41,8 @@
 //!   its connection is used again.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * While the file takes no writes (read-only, full, locked by another process), a load serves the session and does not extend
+//!   it, and every write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly).
 //!
 //! # What is not
 //!
@@ -86,19 +88,8 @@
 //!
 //! # Housekeeping
 //!
-//! Sessions end on time by themselves; to get their space back, keep a [`PurgeTask`]:
-//!
-//! ```
-//! # async fn example() -> Result<(), session_core::store::StoreError> {
-//! # use std::time::Duration;
-//! # let store = session_store_sql::SqliteStore::in_memory().await?;
-//! let purge = store.spawn_purge(Duration::from_secs(15 * 60), 1000);
-//! // … serve …
-//! drop(purge);
-//! # Ok(())
-//! # }
-//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
-//! ```
+//! Sessions end on time by themselves. To get their space back, the store removes expired ones
+//! [every 15 minutes](SqliteBuilder::purge_every), a thousand at once, in the background.
 
 mod builder;
 mod directory;
@@ -128,7 +119,7 @@ use self::schema::Statements;
 use crate::error::{no_turn, store_error, too_late};
 use crate::extending::Extending;
 use crate::lazy::Lazy;
-use crate::purge::PurgeTask;
+use crate::purge::Purging;
 
 /// Sessions in an SQLite file. See the [module](self) for what it promises.
 ///
@@ -146,6 +137,7 @@ struct Inner {
     turn: Semaphore,
     patience: Duration,
     purged_up_to: AtomicI64,
+    purging: Purging,
 }
 
 /// The file, when it has been opened and the table is there.
@@ -205,19 +197,11 @@ impl SqliteStore {
         SqliteBuilder::default()
     }
 
-    /// Removes expired records in the background, as [`PurgeTask::spawn`] says, until the answer is dropped.
-    ///
-    /// # Panics
-    ///
-    /// If it is not called within a Tokio runtime.
-    pub fn spawn_purge(&self, interval: Duration, batch: usize) -> PurgeTask {
-        PurgeTask::spawn(self.clone(), interval, batch)
-    }
-
     /// Closes the file, when the verbs that are under way have ended. All verbs answer `Unavailable` from then on.
     ///
     /// Dropping the last clone closes the file as well, but does not wait for it.
     pub async fn close(&self) {
+        self.0.purging.stop();
         self.0.opened.close();
         if let Some(opened) = self.0.opened.get() {
             opened.read.close().await;
@@ -236,6 +220,7 @@ impl SqliteStore {
     /// The connections, once the file is open and the table there. At the first use this opens it, and makes the table.
     async fn opened(&self) -> Result<&Opened, StoreError> {
         let attempt = || {
+            self.0.purging.start(&self.0, Self);
             let plan = self.0.plan.clone();
             async move {
                 let plan = plan.ok_or_else(|| StoreError::unavailable("the database is not open"))?;

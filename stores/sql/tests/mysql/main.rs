@@ -16,6 +16,8 @@ mod records;
 mod schema;
 #[path = "../support/suite.rs"]
 mod suite;
+#[path = "../support/tasks.rs"]
+mod tasks;
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -56,7 +58,8 @@ fn main() {
             who_must_act_is_told_at_the_first_use_what_to_do,
             a_closed_store_does_not_connect_again,
             when_the_server_ends_all_idle_connections_reads_go_on_and_no_write_is_made_twice,
-            a_renewal_on_a_connection_that_has_ended_is_begun_again;
+            a_renewal_on_a_connection_that_has_ended_is_begun_again,
+            reads_go_on_when_the_way_to_the_server_was_cut;
         records:
             a_record_that_cannot_be_read_is_an_error_for_its_key_only,
             an_expired_session_does_not_keep_its_key_and_is_not_brought_back,
@@ -70,7 +73,8 @@ fn main() {
             names_with_quotes_are_refused,
             an_account_that_may_only_read_and_write_rows_is_enough_once_the_table_is_there,
             searches_use_the_indexes_and_none_is_on_the_expiry,
-            purge_removes_in_batches_and_goes_on_where_it_stopped;
+            purge_removes_in_batches_and_goes_on_where_it_stopped,
+            expired_sessions_are_removed_in_the_background_until_the_store_is_dropped;
     ];
     suite::run("mysql", "MYSQL_URL", cases);
 }

@@ -1,12 +1,14 @@
 //! Tables: made, refused, told apart, searched by their indexes, purged in batches.
 
+use std::time::Duration;
+
 use session_core::store::{Directory as _, StoreErrorKind};
 use session_store_sql::MysqlStore;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use time::OffsetDateTime;
 
-use super::{on_a_database, run};
+use super::{on_a_database, run, tasks};
 
 pub(crate) async fn servers_that_start_at_once_all_start() {
     on_a_database(async |place| {
@@ -176,6 +178,25 @@ pub(crate) async fn purge_removes_in_batches_and_goes_on_where_it_stopped() {
         run(&mut other, "BEGIN; SELECT 1 FROM sessions WHERE session_id = 'k00002' FOR UPDATE").await;
         assert_eq!(store.purge_expired(place.now, 2).await.unwrap(), 0);
         run(&mut other, "COMMIT").await;
+    })
+    .await;
+}
+
+pub(crate) async fn expired_sessions_are_removed_in_the_background_until_the_store_is_dropped() {
+    on_a_database(async |place| {
+        let _table = place.store().await;
+        let mut other = place.other().await;
+        let before = tasks::alive();
+        let builder = MysqlStore::builder().purge_every(Duration::from_secs(1)).purge_batch(2);
+        let store = place.open(builder).await.unwrap();
+        for name in ["a", "b", "c", "d", "e", "stays"] {
+            place.create(&store, name).await;
+        }
+        run(&mut other, "UPDATE sessions SET expires = 1000 WHERE session_id <> 'stays'").await;
+        tasks::until(async || store.count(OffsetDateTime::UNIX_EPOCH).await.unwrap() == 1).await;
+        assert!(place.has(&store, "stays").await);
+        drop(store);
+        tasks::until(async || tasks::alive() <= before).await;
     })
     .await;
 }

@@ -15,6 +15,8 @@ mod records;
 mod schema;
 #[path = "../support/suite.rs"]
 mod suite;
+#[path = "../support/tasks.rs"]
+mod tasks;
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -68,7 +70,8 @@ fn main() {
             names_with_quotes_are_refused,
             an_account_that_may_only_read_and_write_rows_is_enough_once_the_table_is_there,
             searches_use_the_indexes_and_a_touch_changes_none,
-            purge_removes_in_batches_and_goes_on_where_it_stopped;
+            purge_removes_in_batches_and_goes_on_where_it_stopped,
+            expired_sessions_are_removed_in_the_background_until_the_store_is_dropped;
     ];
     suite::run("postgres", "POSTGRES_URL", cases);
 }

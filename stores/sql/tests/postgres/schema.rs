@@ -5,8 +5,9 @@ use std::time::Duration;
 use session_core::store::{Directory as _, Store as _, StoreErrorKind};
 use session_store_sql::PostgresStore;
 use sqlx::{AssertSqlSafe, Row as _};
+use time::OffsetDateTime;
 
-use super::{Place, key, on_a_schema, run};
+use super::{Place, key, on_a_schema, run, tasks};
 
 pub(crate) async fn servers_that_start_at_once_all_start() {
     on_a_schema(async |place| {
@@ -163,6 +164,25 @@ pub(crate) async fn purge_removes_in_batches_and_goes_on_where_it_stopped() {
         assert_eq!(store.purge_expired(place.now, 3000).await.unwrap(), 1);
         run(&mut other, "COMMIT").await;
         assert_eq!(store.purge_expired(place.now, 3000).await.unwrap(), 1);
+    })
+    .await;
+}
+
+pub(crate) async fn expired_sessions_are_removed_in_the_background_until_the_store_is_dropped() {
+    on_a_schema(async |place| {
+        let _table = place.store().await;
+        let mut other = place.other().await;
+        let before = tasks::alive();
+        let builder = place.builder().purge_every(Duration::from_secs(1)).purge_batch(2);
+        let store = builder.connect(&place.url).await.unwrap();
+        for name in ["a", "b", "c", "d", "e", "stays"] {
+            place.create(&store, name).await;
+        }
+        run(&mut other, "UPDATE session SET expire = TIMESTAMP '2001-01-01' WHERE sid <> 'stays'").await;
+        tasks::until(async || store.count(OffsetDateTime::UNIX_EPOCH).await.unwrap() == 1).await;
+        assert!(place.has(&store, "stays").await);
+        drop(store);
+        tasks::until(async || tasks::alive() <= before).await;
     })
     .await;
 }

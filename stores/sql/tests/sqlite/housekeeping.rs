@@ -1,11 +1,12 @@
 //! Purging in batches, on call and in the background.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use session_core::store::Directory as _;
+use session_store_sql::SqliteStore;
 use time::OffsetDateTime;
 
-use super::{Place, run};
+use super::{Place, run, tasks};
 
 #[tokio::test]
 async fn purge_removes_in_batches_and_goes_on_where_it_stopped() {
@@ -40,19 +41,28 @@ async fn purge_removes_in_batches_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_purge_task_runs_until_it_is_dropped() {
+async fn expired_sessions_are_removed_in_the_background_until_the_store_is_dropped() {
+    let place = Place::new();
+    let _table = place.store().await;
+    let mut other = place.other().await;
+    let before = tasks::alive();
+    let builder = SqliteStore::builder().purge_every(Duration::from_secs(1)).purge_batch(2);
+    let store = builder.open(place.file()).await.unwrap();
+    for name in ["a", "b", "c", "d", "e", "stays"] {
+        place.create(&store, name).await;
+    }
+    run(&mut other, "UPDATE sessions SET expires_at = 1000 WHERE key <> 'stays'").await;
+    tasks::until(async || store.count(OffsetDateTime::UNIX_EPOCH).await.unwrap() == 1).await;
+    assert!(place.has(&store, "stays").await);
+    drop(store);
+    tasks::until(async || tasks::alive() <= before).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_leaves_no_task_behind() {
     let place = Place::new();
     let store = place.store().await;
-    place.create(&store, "a").await;
-    let mut other = place.other().await;
-    run(&mut other, "UPDATE sessions SET expires_at = 1000").await;
-    let purge = store.spawn_purge(Duration::from_secs(1), 10);
-    let rows = || async { store.count(OffsetDateTime::UNIX_EPOCH).await.unwrap() };
-    let start = Instant::now();
-    while rows().await > 0 {
-        assert!(start.elapsed() < Duration::from_secs(20));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    drop(purge);
     store.close().await;
+    tasks::until(async || tasks::alive() == 0).await;
+    drop(store);
 }

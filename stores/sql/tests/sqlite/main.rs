@@ -8,6 +8,8 @@ mod locks;
 mod outages;
 mod records;
 mod schema;
+#[path = "../support/tasks.rs"]
+mod tasks;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use session_store_mongodb::MongoStore;
 use session_store_redis::RedisStore;
 use session_store_sql::{MysqlStore, PostgresStore};
 
-use super::{SWEEP, Storage};
+use super::Storage;
 use crate::StartError;
 use crate::options::StoreChoice;
 
@@ -24,19 +24,11 @@ pub(super) async fn open(store: StoreChoice) -> Result<Storage, StartError> {
         }
         StoreChoice::Postgres => {
             let store = Arc::new(PostgresStore::connect(&url("POSTGRES_URL")?).await?);
-            let sweep = store.spawn_purge(SWEEP, 500);
-            Ok(Storage::of(store.clone(), async move {
-                drop(sweep);
-                store.close().await;
-            }))
+            Ok(Storage::of(store.clone(), async move { store.close().await }))
         }
         StoreChoice::Mysql => {
             let store = Arc::new(MysqlStore::connect(&url("MYSQL_URL")?).await?);
-            let sweep = store.spawn_purge(SWEEP, 500);
-            Ok(Storage::of(store.clone(), async move {
-                drop(sweep);
-                store.close().await;
-            }))
+            Ok(Storage::of(store.clone(), async move { store.close().await }))
         }
         StoreChoice::Sqlite | StoreChoice::Memory => {
             Err(format!("`{}` is on no server", store.name()).into())
