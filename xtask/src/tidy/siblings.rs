@@ -51,6 +51,9 @@ const FAMILIES: &[Family] = &[
             ("redis", "apart/owner.rs"),
             // This database is a file, which must be made and kept private.
             ("sql/sqlite", "file.rs"),
+            // A pooler may be in front of this one, and then no prepared statement may outlive its round trip.
+            ("sql/postgres", "pooler.rs"),
+            ("sql/postgres", "statement.rs"),
         ],
     },
     Family {

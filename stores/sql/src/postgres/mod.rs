@@ -80,7 +80,7 @@
 //! | --- | --- | --- |
 //! | PgBouncer 1.18, transaction mode | the store suite and the fault suite, with three connections to the server | works; with `ignore_startup_parameters` and with `server_round_robin`, too |
 //! | PgBouncer 1.18, session mode | the store suite | works; prepared statements are used if it is told to pass `options` on |
-//! | PgBouncer 1.18, statement mode | connecting | works where the table is there; making it takes a transaction, which is refused (`SQLSTATE 08P01`) |
+//! | PgBouncer 1.18, statement mode | making the table | does not: that takes a transaction (`SQLSTATE 08P01`), so make the table before; the verbs take none |
 //! | PgBouncer from 1.21 on, `max_prepared_statements` | no | keeps prepared statements apart: [`Pooler::Session`] makes use of that |
 //! | Supavisor, pgcat | no | transaction mode of the same kind: set [`Pooler::Transaction`], which asks nothing of them |
 //! | RDS Proxy | no | keeps one connection for a client that prepares statements or sets what lasts (*pinning*); [`Pooler::Transaction`] does neither |
@@ -109,8 +109,8 @@
 //! A session with a payload of 260 bytes and an owner takes 690 bytes, of which the two indexes have 144 (measured over
 //! 200 000 sessions). At a million sessions, 0.7 GB, nothing needs to be tuned. At a hundred million, some 70 GB: give the
 //! table an autovacuum of its own (`autovacuum_vacuum_scale_factor = 0.01`), let one server only
-//! [purge](PostgresBuilder::purge_every), in batches of some thousand, and do not [`count`](Directory::count). A touch of a table without
-//! an index on `expire` changes no index and writes 160 bytes of log, with one 450 and no room is used again.
+//! [purge](PostgresBuilder::purge_every), in batches of some thousand, and do not [`count`](Directory::count). A touch of a
+//! table without an index on `expire` changes no index and writes 160 bytes of log, with one 450 and no room is used again.
 
 mod builder;
 mod directory;
