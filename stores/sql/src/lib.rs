@@ -28,6 +28,9 @@
 //! # }
 //! ```
 //!
+//! A store whose server may start after the application is made by `connect_lazy`, which every store and every builder has: it
+//! connects at its first use, and until then answers `Unavailable`.
+//!
 //! # Errors
 //!
 //! A [`StoreError`](session_core::store::StoreError) of this crate holds fixed words and a code of the database (an

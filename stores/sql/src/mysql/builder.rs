@@ -154,9 +154,9 @@ impl MysqlBuilder {
 
     /// The store in a database that the application has opened already; makes what is missing of the table.
     ///
-    /// Of this builder's options the table, the patience and the purge count. Three of the pool's own matter: `autocommit`, which must
-    /// be on; an `innodb_lock_wait_timeout` (50 seconds unless it is set); and `test_before_acquire`, which costs a round trip
-    /// for each verb.
+    /// Of this builder's options the table, the patience and the purge count. Three of the pool's own matter: `autocommit`, which
+    /// must be on; an `innodb_lock_wait_timeout` (50 seconds unless it is set); and `test_before_acquire`, which costs a round
+    /// trip for each verb.
     ///
     /// # Errors
     ///

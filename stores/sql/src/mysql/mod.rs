@@ -20,6 +20,12 @@
 //! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
 //!   that has got a connection is carried out to its end, whoever has gone away.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * Where the server ends connections (a restart, a failover, an administrator, `wait_timeout`), reads are made again on
+//!   another connection, and so is a write that has certainly not been carried out. The connections that were idle meanwhile
+//!   are asked before they are used.
+//! * While the server takes no writes (`read_only`, a full disk), a load serves the session and does not extend it, and every
+//!   write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly). Connections to a server that may only be read are
+//!   made anew every other second, so that they follow the server's address.
 //!
 //! # What is not
 //!
@@ -28,9 +34,10 @@
 //! * A key that is longer than its column (128 characters) or ends with a blank is refused; the ids that this library makes
 //!   never are. So is a payload that is longer than its column (16 MiB).
 //! * When a write was answered with `Unavailable`, it may have been carried out all the same. One that waited in vain
-//!   for a row (`MySQL error 1205`) was not.
+//!   for a row (`MySQL error 1205`) answers `ReadOnly`, and was not.
 //! * After a failover to a replica that replicates asynchronously, the server may have forgotten its last changes.
-//! * The first use of each connection after a restart of the server may fail; the next ones are new connections.
+//! * A connection that ends while a write is on its way leaves its outcome unknown, and the write fails: the server says
+//!   nothing when an administrator ends an idle connection. It happens once for each connection that is in use at that time.
 //!
 //! # The table
 //!
@@ -177,7 +184,6 @@ impl MysqlStore {
     /// What the table can hold. At the first use this connects, and makes the table.
     async fn limits(&self) -> Result<Limits, StoreError> {
         let attempt = || {
-            // The store may have been made without a runtime.
             self.0.purging.start(&self.0, Self);
             let store = self.clone();
             async move {

@@ -165,13 +165,9 @@ impl PostgresBuilder {
     /// `Refused` if a name is not usable.
     pub fn connect_lazy_with(self, options: PgConnectOptions) -> Result<PostgresStore, StoreError> {
         let table = self.place()?;
-        let store = Self::finish(
-            &table,
-            self.patience,
-            self.purge,
-            Some(Plan { builder: self, table: table.clone(), options }),
-        );
-        Ok(store)
+        let (patience, purge) = (self.patience, self.purge);
+        let plan = Plan { builder: self, table: table.clone(), options };
+        Ok(Self::finish(&table, patience, purge, Some(plan)))
     }
 
     /// The store in a database that the application has opened already; makes what is missing of the table.

@@ -20,13 +20,19 @@
 //!   that has got a connection is carried out to its end, whoever has gone away.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * Where the server ends connections (a restart, a failover, an administrator, `idle_session_timeout`), reads are made again
+//!   on another connection, and so are writes of which the server says that it has ended the connection: they have certainly
+//!   not been carried out. The connections that were idle meanwhile are asked before they are used.
+//! * While the server takes no writes (a standby, `default_transaction_read_only`, a full disk), a load serves the session and
+//!   does not extend it, and every write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly). Connections to a
+//!   server that may only be read are made anew every other second, so that they follow the server's address.
 //!
 //! # What is not
 //!
 //! * When a write was answered with `Unavailable`, it may have been carried out all the same. One that waited in vain
-//!   for a row (`SQLSTATE 55P03`) was not.
+//!   for a row (`SQLSTATE 55P03`) answers `ReadOnly`, and was not.
 //! * After a failover to a replica that replicates asynchronously, the server may have forgotten its last changes.
-//! * The first use of each connection after a restart of the server may fail; the next ones are new connections.
+//! * A connection that ends without a word while a write is on its way leaves its outcome unknown, and the write fails.
 //!
 //! # The table
 //!
@@ -231,7 +237,6 @@ impl PostgresStore {
     /// The server, once the table is there. At the first use this connects, and makes the table.
     async fn server(&self) -> Result<&Server<Postgres>, StoreError> {
         let attempt = || {
-            // The store may have been made without a runtime.
             self.0.purging.start(&self.0, Self);
             let plan = self.0.plan.clone();
             async move {

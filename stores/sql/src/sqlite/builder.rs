@@ -161,12 +161,9 @@ impl SqliteBuilder {
         // SQLite takes a name that begins with `file:` for a URI; an absolute path never does.
         let path = std::path::absolute(path)
             .map_err(|error| StoreError::refused(format!("the path cannot be used ({})", error.kind())))?;
-        Ok(Self::finish(
-            &table,
-            self.patience,
-            self.purge,
-            Some(Plan { path, table: table.clone(), builder: self }),
-        ))
+        let (patience, purge) = (self.patience, self.purge);
+        let plan = Plan { path, table: table.clone(), builder: self };
+        Ok(Self::finish(&table, patience, purge, Some(plan)))
     }
 
     /// A store in memory, for tests: it is gone when its last clone is dropped.

@@ -41,6 +41,8 @@
 //!   its connection is used again.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
+//! * While the file takes no writes (read-only, full, locked by another process), a load serves the session and does not extend
+//!   it, and every write answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly).
 //!
 //! # What is not
 //!
@@ -218,7 +220,6 @@ impl SqliteStore {
     /// The connections, once the file is open and the table there. At the first use this opens it, and makes the table.
     async fn opened(&self) -> Result<&Opened, StoreError> {
         let attempt = || {
-            // The store may have been made without a runtime.
             self.0.purging.start(&self.0, Self);
             let plan = self.0.plan.clone();
             async move {

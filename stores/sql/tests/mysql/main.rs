@@ -58,7 +58,8 @@ fn main() {
             who_must_act_is_told_at_the_first_use_what_to_do,
             a_closed_store_does_not_connect_again,
             when_the_server_ends_all_idle_connections_reads_go_on_and_no_write_is_made_twice,
-            a_renewal_on_a_connection_that_has_ended_is_begun_again;
+            a_renewal_on_a_connection_that_has_ended_is_begun_again,
+            reads_go_on_when_the_way_to_the_server_was_cut;
         records:
             a_record_that_cannot_be_read_is_an_error_for_its_key_only,
             an_expired_session_does_not_keep_its_key_and_is_not_brought_back,

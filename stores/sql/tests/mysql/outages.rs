@@ -302,3 +302,27 @@ pub(crate) async fn a_renewal_on_a_connection_that_has_ended_is_begun_again() {
     })
     .await;
 }
+
+pub(crate) async fn reads_go_on_when_the_way_to_the_server_was_cut() {
+    on_a_database(async |place| {
+        let options = place.options();
+        let hole = super::hole::Hole::before(format!("{}:{}", options.get_host(), options.get_port())).await;
+        let options = options.host("127.0.0.1").port(hole.port);
+        let store = MysqlStore::builder().connect_with(options).await.unwrap();
+        place.create(&store, "a").await;
+        let now = place.now;
+        for _ in 0..4 {
+            let reads: Vec<_> = (0..32)
+                .map(|_| {
+                    let store = store.clone();
+                    tokio::spawn(async move { store.load(&key("a"), None, now).await })
+                })
+                .collect();
+            for read in reads {
+                assert!(read.await.unwrap().unwrap().is_some());
+            }
+            hole.cut();
+        }
+    })
+    .await;
+}
