@@ -32,6 +32,26 @@ struct Pool {
 
 const CONNECTIONS: usize = 20;
 
+impl Pool {
+    /// The connection whose turn it is.
+    fn next(&mut self) -> usize {
+        self.begun += 1;
+        self.begun % CONNECTIONS
+    }
+
+    /// Takes a connection of two, if one is free.
+    fn take(&mut self) -> bool {
+        let free = self.in_use < 2;
+        self.in_use += usize::from(free);
+        free
+    }
+}
+
+/// Long enough to be dropped by callers who count milliseconds, too.
+async fn work() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
 /// What a sound store may be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
@@ -117,34 +137,36 @@ impl Model {
 
     /// Where a verb that is dropped leaves something: begins and ends a transaction on the next connection.
     pub(crate) async fn transaction(&self, keys: &[&StoreKey]) -> Result<(), StoreError> {
-        let Some(
-            fault @ (Fault::DroppedKeepsSnapshot | Fault::DroppedKeepsConnection | Fault::DroppedKeepsLock),
-        ) = self.fault
-        else {
-            return Ok(());
-        };
-        let before = self.lock().clone();
-        let connection = {
-            let mut pool = self.pool();
-            let connection = pool.begun % CONNECTIONS;
-            pool.begun += 1;
-            if fault == Fault::DroppedKeepsSnapshot {
-                pool.snapshots[connection] = Some(before);
-            } else if pool.in_use == CONNECTIONS || keys.iter().any(|key| pool.locked.contains(key)) {
-                return Err(StoreError::unavailable("others are in the way"));
-            } else if fault == Fault::DroppedKeepsConnection {
-                pool.in_use += 1;
-            } else {
-                pool.locked.extend(keys.iter().copied().cloned());
+        match self.fault {
+            Some(Fault::DroppedKeepsSnapshot) => {
+                let before = self.lock().clone();
+                let connection = self.pool().next();
+                self.pool().snapshots[connection] = Some(before);
+                work().await;
+                self.pool().snapshots[connection] = None;
             }
-            connection
-        };
-        // Long enough to be dropped by callers who count milliseconds, too.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let mut pool = self.pool();
-        pool.snapshots[connection] = None;
-        pool.in_use = pool.in_use.saturating_sub(1);
-        pool.locked.retain(|key| !keys.contains(&key));
+            Some(Fault::DroppedKeepsConnection) => {
+                let mut tries = 0;
+                while !self.pool().take() {
+                    tries += 1;
+                    if tries > 1000 {
+                        return Err(StoreError::unavailable("no connection became free in time"));
+                    }
+                    work().await;
+                }
+                work().await;
+                self.pool().in_use -= 1;
+            }
+            Some(Fault::DroppedKeepsLock) => {
+                if keys.iter().any(|key| self.pool().locked.contains(*key)) {
+                    return Err(StoreError::unavailable("the record is locked"));
+                }
+                self.pool().locked.extend(keys.iter().copied().cloned());
+                work().await;
+                self.pool().locked.retain(|key| !keys.contains(&key));
+            }
+            _ => {}
+        }
         Ok(())
     }
 
@@ -154,8 +176,8 @@ impl Model {
             return None;
         }
         let mut pool = self.pool();
-        pool.begun += 1;
-        pool.snapshots[pool.begun % CONNECTIONS].clone()
+        let connection = pool.next();
+        pool.snapshots[connection].clone()
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
