@@ -158,6 +158,7 @@ mod builder;
 mod directory;
 mod error;
 mod link;
+mod lost;
 mod moment;
 mod name;
 mod payload;
@@ -165,6 +166,7 @@ mod script;
 mod store;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,10 +175,11 @@ use session_core::StoreKey;
 use session_core::store::StoreError;
 #[cfg(doc)]
 use session_core::store::{Directory, Store};
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 pub use builder::RedisBuilder;
-use directory::Walk;
+use directory::{Walk, text};
 use error::{too_late, unexpected};
 use link::Link;
 use link::confirm::{Lane, Lanes};
@@ -202,6 +205,12 @@ struct Inner {
     lanes: Option<Arc<Lanes>>,
     /// The walk that the last purge broke off.
     purge: Mutex<Option<Walk>>,
+    /// That the server is one that this store can use.
+    seen: OnceCell<()>,
+    /// It removes keys when its memory is full.
+    may_evict: AtomicBool,
+    /// Held by who walks over all sessions to fill an index.
+    walking: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for RedisStore {
@@ -218,6 +227,15 @@ impl RedisStore {
     /// As [`RedisBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// The store at this URL with the usual options, without asking the server for anything yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// A store with other options, on a cluster, or on a primary watched by sentinels.
@@ -242,8 +260,37 @@ impl RedisStore {
         self.0.lanes.as_ref().map(Lanes::lane).unwrap_or_default()
     }
 
+    /// Makes sure, once, that the server knows what this store needs, and lets it.
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.seen.get_or_try_init(|| self.look()).await.copied()
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        let (link, lane) = (&self.0.link, Lane::default());
+        link.send(&Call::command("PTTL", self.names().sessions()).reads(), &lane).await?;
+        // New in 6.2.
+        let mut newest = Call::command("ZRANGE", self.names().owners()).reads();
+        newest.arg(0).arg(0).arg("BYSCORE").arg("LIMIT").arg(0).arg(1);
+        link.send(&newest, &lane).await?;
+        let mut memory = Call::keyless("INFO").reads();
+        memory.arg("memory");
+        // Not every user may ask.
+        let memory = link.send(&memory, &lane).await.ok().and_then(text).unwrap_or_default();
+        let of = |name: &str| memory.lines().find_map(|line| line.strip_prefix(name));
+        let is_limited = of("maxmemory:").is_some_and(|limit| limit != "0");
+        if is_limited && of("maxmemory_policy:").is_some_and(|policy| policy != "noeviction") {
+            self.0.may_evict.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                "this Redis server removes keys when its memory is full: sessions end early, and to find all of an \
+                 owner it takes a walk over all sessions; set `maxmemory-policy noeviction`"
+            );
+        }
+        Ok(())
+    }
+
     /// Carries a call out, however long it takes.
     async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
+        self.ready().await?;
         self.0.link.send(call, lane).await
     }
 

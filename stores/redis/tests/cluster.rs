@@ -301,8 +301,8 @@ async fn the_rights_in_the_documentation_suffice() {
     let Some(cluster) = Cluster::start(3, 3).await else { return };
     let cluster = cluster.ready().await;
     let rights = "ACL SETUSER sessions on >password ~sess:* ~sess-owner:* -@all +select \
-                  +evalsha +script|load +scan +time +get +set +del +unlink +exists +pexpireat +pexpiretime +zadd \
-                  +zrem +zrange +cluster|slots +asking +zscore +zremrangebyscore +ping +wait";
+                  +evalsha +script|load +scan +get +set +del +unlink +exists +pexpire +pttl +zadd +zrem +zrange \
+                  +zscore +zremrangebyscore +cluster|slots +asking +ping";
     for node in &cluster.0 {
         let _: String = ask(&mut node.client().await, rights).await;
     }

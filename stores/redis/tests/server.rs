@@ -152,7 +152,14 @@ async fn each_verb_is_one_round_trip() {
         trips.push(("load", log.trips(&mut client).await));
         let stored = store.load(&a, Some(&extend), now()).await.unwrap().unwrap();
         assert!(to - stored.record.expires_at < Duration::from_millis(1));
-        trips.push(("load with a due touch", log.trips(&mut client).await));
+        trips.push(("load with a touch that is always due", log.trips(&mut client).await));
+        let later = now() + Duration::from_secs(2000);
+        let rarely = Extend { due_before: to, to: later, original_max_age: Some(600_000) };
+        let stored = store.load(&a, Some(&rarely), now()).await.unwrap().unwrap();
+        assert!(later - stored.record.expires_at < Duration::from_millis(1));
+        assert_eq!(log.trips(&mut client).await, 2, "the touch has a trip of its own");
+        store.load(&a, Some(&rarely), now()).await.unwrap();
+        trips.push(("load with a touch that is not due", log.trips(&mut client).await));
         store.touch(&a, to, Some(&stored.version), now()).await.unwrap();
         trips.push(("touch", log.trips(&mut client).await));
         let moved = record(3, Some("o"));
@@ -183,8 +190,8 @@ async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_rep
     let Some(server) = Server::start() else { return };
     let mut client = server.client().await;
     let rights = "ACL SETUSER sessions on >password ~sess:* ~sess-owner:* -@all +select \
-                  +evalsha +script|load +scan +time +get +set +del +unlink +exists +pexpireat +pexpiretime +zadd \
-                  +zrem +zrange";
+                  +evalsha +script|load +scan +get +set +del +unlink +exists +pexpire +pttl +zadd +zrem +zrange \
+                  +zscore +zremrangebyscore";
     let _: String = ask(&mut client, rights).await;
     let url = |password: &str| format!("redis://sessions:{password}@127.0.0.1:{}", server.port());
     let store = RedisStore::connect(&url("password")).await.unwrap();
@@ -205,6 +212,8 @@ async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_rep
     store.create(&a, &record(1, Some("o")), now()).await.unwrap();
     assert_eq!(store.clear().await.unwrap(), 1);
     store.purge_expired(now(), 10).await.unwrap();
+    // An index that is not there is looked for.
+    assert!(store.sessions_of(&owner, now()).await.unwrap().is_empty());
     let other = RedisStore::builder().prefix("other:").connect(&url("password")).await.unwrap_err();
     assert_eq!(other.kind(), StoreErrorKind::Refused);
 
@@ -260,7 +269,8 @@ async fn a_full_server_refuses_what_is_new_and_still_logs_out() {
         store.update(&key("a"), &record(2, Some("o")), None, now()).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.to_string(), "the session store refused: Redis error OOM");
+        let text = "the session store takes no writes: the server's memory is full; raise `maxmemory` (OOM)";
+        assert_eq!(error.to_string(), text);
     }
     let stored = store.load(&key("a"), Some(&extend), now()).await.unwrap().unwrap();
     assert!(to - stored.record.expires_at < Duration::from_millis(1));
