@@ -38,7 +38,9 @@ impl Mark {
     pub(crate) fn parse(score: Value) -> Result<Self, StoreError> {
         match score {
             Value::Nil => Ok(Self::Unmarked),
-            score => Ok(if text(score).ok_or_else(unexpected)? == "1" { Self::Proven } else { Self::Doubted }),
+            score => {
+                Ok(if text(score).ok_or_else(unexpected)? == "1" { Self::Proven } else { Self::Doubted })
+            }
         }
     }
 }

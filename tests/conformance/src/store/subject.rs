@@ -34,12 +34,12 @@ impl Subject {
     }
 
     /// A store that no factory makes a second time.
-    pub(crate) fn alone(store: Arc<dyn Store>, expiry_precision: Duration) -> Self {
+    pub(crate) fn alone(store: Arc<dyn Store>, expiry_precision: Duration, clock: Clock) -> Self {
         let terms = Terms {
             name: "store".to_owned(),
             make: Box::new(|| Box::pin(async { Err("this store is made once".into()) })),
             expiry_precision,
-            clock: Clock::Argument,
+            clock,
             moving: Moving::OneStep,
             namespace: Namespace::Fresh,
         };

@@ -56,7 +56,9 @@ fn a_store_with_a_clock_of_its_own_passes_if_it_says_so() -> Result<(), Failed> 
 }
 
 fn a_store_that_asks_two_clocks_is_caught_when_they_differ() -> Result<(), Failed> {
-    if failed(&sound(Nature::ClockAhead).server_clock().report()).contains("an_expired_session_is_not_shown_as_live") {
+    if failed(&sound(Nature::ClockAhead).server_clock().report())
+        .contains("an_expired_session_is_not_shown_as_live")
+    {
         return Ok(());
     }
     Err("a store whose server's clock is wrong passes, and its sessions end early".into())
