@@ -154,7 +154,8 @@ async fn each_verb_is_one_round_trip() {
         assert!(to - stored.record.expires_at < Duration::from_millis(1));
         trips.push(("load with a touch that is always due", log.trips(&mut client).await));
         let later = now() + Duration::from_secs(2000);
-        let rarely = Extend { due_before: to, to: later, original_max_age: Some(600_000) };
+        let due_before = to + Duration::from_secs(60);
+        let rarely = Extend { due_before, to: later, original_max_age: Some(600_000) };
         let stored = store.load(&a, Some(&rarely), now()).await.unwrap().unwrap();
         assert!(later - stored.record.expires_at < Duration::from_millis(1));
         assert_eq!(log.trips(&mut client).await, 2, "the touch has a trip of its own");
