@@ -30,11 +30,10 @@ impl Store for RedisStore {
     ) -> Result<Option<Stored>, StoreError> {
         // Where a load is hardly ever one that extends, it is two plain commands.
         let is_always_due = |extend: &&Extend| extend.to - extend.due_before < ALWAYS;
-        let found = match extend.filter(is_always_due) {
+        match extend.filter(is_always_due) {
             Some(extend) => self.in_time(self.load_and_extend(key, extend, now)).await,
             None => self.in_time(self.load_and_touch(key, extend, now)).await,
-        };
-        found
+        }
     }
 
     async fn create(
