@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::cluster::Cluster;
 use common::{Server, ask, key, now, record, until};
-use session_core::store::{Directory as _, Extend, Owner, Replace, Store as _};
+use session_core::store::{Directory as _, Extend, Owner, Replace, Store as _, Touched};
 use session_store_redis::RedisStore;
 use session_store_redis::redis::aio::MultiplexedConnection;
 
@@ -94,7 +94,7 @@ async fn is_noticed(mut it: Tried) {
         let (to, mut left) = (now() + Duration::from_secs(900), 3);
         let extend = |due_before| Extend { due_before, to, original_max_age: Some(600_000) };
         match use_of {
-            0 => drop(it.store.touch(&key("a"), to, None, now()).await.unwrap()),
+            0 => assert_eq!(it.store.touch(&key("a"), to, None, now()).await.unwrap(), Touched::Done),
             1 => drop(it.store.load(&key("a"), Some(&extend(to)), now()).await.unwrap()),
             2 => {
                 let due = extend(now() + Duration::from_secs(700));
@@ -112,7 +112,7 @@ async fn is_noticed(mut it: Tried) {
                 left = 2;
             }
             // Where the index lies apart, these do not look at what they strike out.
-            _ => drop(it.store.touch(&key("a"), to, None, now()).await.unwrap()),
+            _ => assert_eq!(it.store.touch(&key("a"), to, None, now()).await.unwrap(), Touched::Done),
         }
         assert_eq!(it.revoke(Some("c")).await, left - 1, "after use {use_of}");
         assert_eq!(it.revoke(None).await, 1);
