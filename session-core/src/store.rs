@@ -19,6 +19,8 @@
 //!   housekeeping. A store may answer `None` or `Missing` for a record that has expired.
 //! * Folding a due touch into [`load`](Store::load): it may ignore `extend`, at the price of a round trip.
 //! * Precision of `expires_at`: it may round **down** to what it can hold, never up.
+//! * Whose clock counts. A server that counts a life on its own clock, from when it takes the write, may let a session end
+//!   later by as long as the write was on its way.
 //!
 //! # What a store may rely on
 //!

@@ -1,20 +1,21 @@
 //! Options of a [`RedisStore`], and the ways to connect one.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::aio::ConnectionManager;
 use session_core::store::StoreError;
+use tokio::sync::OnceCell;
 
-use crate::error::{store_error, too_late};
 use crate::link::Link;
 use crate::link::cluster::Cluster;
-use crate::link::confirm::{Lane, Lanes, Wanted};
+use crate::link::confirm::{Lanes, Wanted};
 use crate::link::door::{Certificates, Door};
 use crate::link::sentinel::Sentinel;
 use crate::link::single::Single;
 use crate::name::Prefixes;
-use crate::script::{Call, Scripts};
+use crate::script::Scripts;
 use crate::{Inner, RedisStore};
 
 /// Options of a [`RedisStore`]; made by [`RedisStore::builder`].
@@ -112,16 +113,32 @@ impl RedisBuilder {
     /// # Errors
     ///
     /// `Refused` if the URL, the prefix or a certificate is not usable, the server wants another password, or is older
-    /// than Redis 7.0. `Unavailable` if it does not answer within the patience.
+    /// than Redis 6.2. `Unavailable` if it does not answer within the patience.
     pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
-        let names = Prefixes::parse(&self.prefix)?;
+        connected(self.connect_lazy(url)?).await
+    }
+
+    /// The store at this URL, without asking the server for anything yet.
+    ///
+    /// It is connected to at the first verb, and again at later ones until it answers; meanwhile each verb is
+    /// [`Unavailable`](session_core::store::StoreErrorKind::Unavailable). A server that is too old, or wants another
+    /// password, shows at the verbs, too.
+    ///
+    /// ```
+    /// use session_store_redis::RedisStore;
+    ///
+    /// // There may be no server yet.
+    /// let store = RedisStore::builder().prefix("admin:").connect_lazy("redis://127.0.0.1:6379")?;
+    /// # Ok::<_, session_core::store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if the URL, the prefix or a certificate is not usable.
+    pub fn connect_lazy(self, url: &str) -> Result<RedisStore, StoreError> {
         let door = self.door(url)?;
         self.encrypted_if_wanted(&door)?;
-        let single = in_time(self.patience, async {
-            Single::connect(door).await.map_err(|error| store_error(&error))
-        });
-        let link = Link::Single(single.await?);
-        self.finish(names, link).await
+        self.store(Link::Single(Single::new(door)))
     }
 
     /// Connects to a cluster; some of its nodes are enough, the others are asked for.
@@ -145,13 +162,23 @@ impl RedisBuilder {
         self,
         urls: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<RedisStore, StoreError> {
-        let names = Prefixes::parse(&self.prefix)?;
+        connected(self.connect_cluster_lazy(urls)?).await
+    }
+
+    /// The store on a cluster, without asking a node for anything yet; otherwise as [`connect_lazy`](Self::connect_lazy).
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_lazy`](Self::connect_lazy); and `Refused` if there are no URLs, or one names a database or a socket.
+    pub fn connect_cluster_lazy(
+        self,
+        urls: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<RedisStore, StoreError> {
         let doors = self.doors(urls)?;
         if let Some(door) = doors.first() {
             self.encrypted_if_wanted(door)?;
         }
-        let link = Link::Cluster(in_time(self.patience, Cluster::connect(&doors)).await?);
-        self.finish(names, link).await
+        self.store(Link::Cluster(Cluster::new(&doors)?))
     }
 
     /// Connects to the primary that these sentinels know by this name, and to its successor when it fails.
@@ -177,7 +204,20 @@ impl RedisBuilder {
         urls: impl IntoIterator<Item = impl AsRef<str>>,
         primary: &str,
     ) -> Result<RedisStore, StoreError> {
-        let names = Prefixes::parse(&self.prefix)?;
+        connected(self.connect_sentinel_lazy(urls, primary)?).await
+    }
+
+    /// The store on a primary watched by sentinels, without asking one for anything yet; otherwise as
+    /// [`connect_lazy`](Self::connect_lazy).
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_lazy`](Self::connect_lazy); and `Refused` if there are no URLs, or the name is a path.
+    pub fn connect_sentinel_lazy(
+        self,
+        urls: impl IntoIterator<Item = impl AsRef<str>>,
+        primary: &str,
+    ) -> Result<RedisStore, StoreError> {
         let door = if primary.contains("://") {
             self.door(primary)
         } else {
@@ -185,8 +225,8 @@ impl RedisBuilder {
         };
         let door = door?;
         self.encrypted_if_wanted(&door)?;
-        let link = Link::Sentinel(Sentinel::new(self.doors(urls)?, door)?);
-        self.finish(names, link).await
+        let sentinels = self.doors(urls)?;
+        self.store(Link::Sentinel(Sentinel::new(sentinels, door)?))
     }
 
     /// The store on a connection that the application has made: one shared with other parts of it, say.
@@ -198,8 +238,7 @@ impl RedisBuilder {
     ///
     /// As [`connect`](Self::connect).
     pub async fn from_manager(self, manager: ConnectionManager) -> Result<RedisStore, StoreError> {
-        let names = Prefixes::parse(&self.prefix)?;
-        self.finish(names, Link::Given(manager)).await
+        connected(self.store(Link::Given(manager))?).await
     }
 
     fn door(&self, url: &str) -> Result<Door, StoreError> {
@@ -218,13 +257,14 @@ impl RedisBuilder {
         Ok(())
     }
 
-    async fn finish(self, names: Prefixes, link: Link) -> Result<RedisStore, StoreError> {
+    fn store(self, link: Link) -> Result<RedisStore, StoreError> {
+        let names = Prefixes::parse(&self.prefix)?;
         if self.wanted.is_some() && !link.has_lanes() {
             return Err(StoreError::refused(
                 "waiting for replicas needs connections of the store's own; use `connect`",
             ));
         }
-        let store = RedisStore(Arc::new(Inner {
+        Ok(RedisStore(Arc::new(Inner {
             is_apart: link.is_cluster() && !names.is_in_one_slot(),
             names,
             scripts: Scripts::new(),
@@ -232,17 +272,14 @@ impl RedisBuilder {
             patience: self.patience,
             lanes: self.wanted.map(Lanes::new),
             purge: Mutex::default(),
-        }));
-        // Whether the server knows what this store needs, and lets it.
-        let ask = Call::command("PEXPIRETIME", store.names().sessions());
-        store.in_time(store.send(&ask, &Lane::default())).await?;
-        Ok(store)
+            seen: OnceCell::new(),
+            may_evict: AtomicBool::new(false),
+            walking: tokio::sync::Mutex::default(),
+        })))
     }
 }
 
-async fn in_time<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    tokio::time::timeout(patience, work).await.map_err(|_| too_late())?
+async fn connected(store: RedisStore) -> Result<RedisStore, StoreError> {
+    store.in_time(store.ready()).await?;
+    Ok(store)
 }

@@ -13,6 +13,8 @@ use crate::RedisStore;
 use crate::error::unexpected;
 use crate::link::confirm::Lane;
 use crate::link::door::Place;
+use crate::lost::Doubt;
+use crate::moment::millis;
 use crate::name::pattern;
 use crate::payload::stored;
 use crate::script::Call;
@@ -21,7 +23,7 @@ use crate::script::Call;
 const STEP: u32 = 1000;
 
 /// Sessions that are read, removed or swept by one command.
-const CHUNK: usize = 100;
+pub(crate) const CHUNK: usize = 100;
 
 #[async_trait]
 impl Directory for RedisStore {
@@ -30,32 +32,32 @@ impl Directory for RedisStore {
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        if self.is_apart() {
-            return self.in_time(self.sessions_of_apart(owner, now)).await;
+        let (doubt, found) = self.in_time(self.listed(owner, now)).await?;
+        // A walk that takes longer goes on, for those who ask again.
+        let limit = match doubt {
+            Doubt::Nothing => return Ok(found),
+            Doubt::NoIndex => self.0.patience / 8,
+            Doubt::MayLackSome => self.0.patience,
+        };
+        match (doubt, tokio::time::timeout(limit, self.search(owner, doubt)).await) {
+            (_, Ok(Ok(Ok(())))) => Ok(self.in_time(self.listed(owner, now)).await?.1),
+            // Most likely they have no sessions; to find out whether that is so takes long, or cannot be written down.
+            (Doubt::NoIndex, _) => Ok(found),
+            (_, Ok(Ok(Err(error)))) => Err(error),
+            (_, Ok(Err(_)) | Err(_)) => Err(StoreError::unavailable(
+                "the index of this owner's sessions lacks some and is being filled; ask again",
+            )),
         }
-        let mut call = self.scripts().sessions_of.on(&[self.names().owner(owner)]);
-        let parts = array(self.call(call.arg(owner.as_str()).arg(self.names().sessions())).await?)?;
-        let mut found = Vec::with_capacity(parts.len() / 3);
-        let mut parts = parts.into_iter();
-        while let (Some(key), Some(payload), Some(ends)) = (parts.next(), parts.next(), parts.next()) {
-            let Some(key) = text(key) else { continue };
-            found.extend(readable(StoreKey::from_stored(key), payload, &ends, now)?);
-        }
-        Ok(found)
     }
 
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
         let lane = self.lane();
-        let revoked = if self.is_apart() {
-            self.in_time(self.revoke_apart(owner, keep, &lane)).await?
-        } else {
-            let mut call = self.scripts().revoke.on(&[self.names().owner(owner)]);
-            call.arg(owner.as_str()).arg(self.names().sessions());
-            if let Some(keep) = keep {
-                call.arg(keep.as_str());
-            }
-            number(&self.in_time(self.send(&call, &lane)).await?)?
-        };
+        let (mut revoked, doubt) = self.in_time(self.revoke_listed(owner, keep, &lane)).await?;
+        if doubt != Doubt::Nothing {
+            self.search(owner, doubt).await.map_err(|_| unexpected())??;
+            // Sessions that have moved during the walk are listed, too.
+            revoked += self.in_time(self.revoke_listed(owner, keep, &lane)).await?.0;
+        }
         lane.confirm().await?;
         Ok(revoked)
     }
@@ -81,9 +83,9 @@ impl Directory for RedisStore {
             let Some(last) = keys.last().cloned() else { return Ok(Vec::new()) };
             let mut found = Vec::with_capacity(keys.len());
             for chunk in keys.chunks(CHUNK) {
-                for (key, payload, ends) in self.read(chunk).await? {
+                for (key, payload, left) in self.read(chunk).await? {
                     if payload != Value::Nil {
-                        found.extend(readable(key, payload, &ends, now)?);
+                        found.extend(readable(key, payload, &left, now)?);
                     }
                 }
             }
@@ -119,7 +121,7 @@ impl Directory for RedisStore {
         Ok(removed)
     }
 
-    async fn purge_expired(&self, _now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
+    async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
         let batch = batch as u64;
         let mut removed = 0;
         // Goes on where the call before stopped.
@@ -135,7 +137,7 @@ impl Directory for RedisStore {
             };
             for index in indexes {
                 let most = (batch - removed).min(u64::from(STEP));
-                removed += self.in_time(self.tidy(&index, most)).await?;
+                removed += self.in_time(self.tidy(&index, now, most)).await?;
                 if removed >= batch {
                     // This step may hold more of them, so the next call begins with it.
                     walk = here;
@@ -157,20 +159,62 @@ pub(crate) struct Walk {
 }
 
 impl RedisStore {
-    async fn walk(&self) -> Result<Walk, StoreError> {
+    /// The sessions that an owner's index lists, and what speaks against it.
+    async fn listed(
+        &self,
+        owner: &Owner,
+        now: OffsetDateTime,
+    ) -> Result<(Doubt, Vec<(StoreKey, Stored)>), StoreError> {
+        if self.is_apart() {
+            return self.sessions_of_apart(owner, now).await;
+        }
+        let mut call = self.scripts().sessions_of.on(&[self.names().owner(owner)]).reads();
+        call.arg(owner.as_str()).arg(self.names().sessions()).arg(u8::from(self.may_evict()));
+        let mut parts = array(self.send(&call, &Lane::default()).await?)?.into_iter();
+        let doubt = Doubt::parse(&parts.next().ok_or_else(unexpected)?)?;
+        let mut found = Vec::with_capacity(parts.len() / 3);
+        while let (Some(key), Some(payload), Some(left)) = (parts.next(), parts.next(), parts.next()) {
+            let Some(key) = text(key) else { continue };
+            found.extend(readable(StoreKey::from_stored(key), payload, &left, now)?);
+        }
+        Ok((doubt, found))
+    }
+
+    /// Ends the sessions that an owner's index lists; answers how many, and what speaks against it.
+    async fn revoke_listed(
+        &self,
+        owner: &Owner,
+        keep: Option<&StoreKey>,
+        lane: &Lane,
+    ) -> Result<(u64, Doubt), StoreError> {
+        if self.is_apart() {
+            return self.revoke_apart(owner, keep, lane).await;
+        }
+        let mut call = self.scripts().revoke.on(&[self.names().owner(owner)]);
+        call.arg(owner.as_str()).arg(self.names().sessions()).arg(u8::from(self.may_evict()));
+        if let Some(keep) = keep {
+            call.arg(keep.as_str());
+        }
+        let answer = array(self.send(&call, lane).await?)?;
+        let Ok([revoked, doubt]) = <[Value; 2]>::try_from(answer) else { return Err(unexpected()) };
+        Ok((number(&revoked)?, Doubt::parse(&doubt)?))
+    }
+
+    pub(crate) async fn walk(&self) -> Result<Walk, StoreError> {
+        self.in_time(self.ready()).await?;
         let places = self.in_time(self.0.link.primaries()).await?;
         Ok(Walk { places, cursor: 0 })
     }
 
     /// One step of a walk over all keys that begin with `prefix` and hold this type; `None` at the end.
-    async fn step(
+    pub(crate) async fn step(
         &self,
         walk: &mut Walk,
         prefix: &str,
         kind: &str,
     ) -> Result<Option<Vec<String>>, StoreError> {
         let Some(place) = walk.places.last() else { return Ok(None) };
-        let mut scan = Call::keyless("SCAN");
+        let mut scan = Call::keyless("SCAN").reads();
         scan.arg(walk.cursor).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP).arg("TYPE").arg(kind);
         let answer = array(self.in_time(self.0.link.send_to(place, &scan)).await?)?;
         let Ok([next, keys]) = <[Value; 2]>::try_from(answer) else { return Err(unexpected()) };
@@ -203,21 +247,21 @@ impl RedisStore {
         Ok(first.into_iter().collect())
     }
 
-    /// Payload and expiry of each of these, in their order; nil for what is not there.
+    /// Payload and what is left of the life of each of these, in their order; nil for what is not there.
     async fn read(&self, keys: &[StoreKey]) -> Result<Vec<(StoreKey, Value, Value)>, StoreError> {
         let names: Vec<String> = keys.iter().map(|key| self.names().session(key)).collect();
         if !self.is_apart() {
-            let mut parts = array(self.call(&self.scripts().read.on(&names)).await?)?.into_iter();
+            let mut parts = array(self.call(&self.scripts().read.on(&names).reads()).await?)?.into_iter();
             let both = |key: &StoreKey| Some((key.clone(), parts.next()?, parts.next()?));
             return keys.iter().map(both).collect::<Option<_>>().ok_or_else(unexpected);
         }
-        let read = |key: &StoreKey| self.scripts().read.on(&[self.names().session(key)]);
+        let read = |key: &StoreKey| self.scripts().read.on(&[self.names().session(key)]).reads();
         let mut found = Vec::with_capacity(keys.len());
         for (key, answer) in self.in_time(self.each(keys.to_vec(), &Lane::default(), read)).await? {
-            let Ok([payload, ends]) = <[Value; 2]>::try_from(array(answer)?) else {
+            let Ok([payload, left]) = <[Value; 2]>::try_from(array(answer)?) else {
                 return Err(unexpected());
             };
-            found.push((key, payload, ends));
+            found.push((key, payload, left));
         }
         found.sort_by(|(one, ..), (two, ..)| one.cmp(two));
         Ok(found)
@@ -235,12 +279,13 @@ impl RedisStore {
         answers.iter().map(|(_, answer)| number(answer)).sum()
     }
 
-    async fn tidy(&self, index: &str, most: u64) -> Result<u64, StoreError> {
+    async fn tidy(&self, index: &str, now: OffsetDateTime, most: u64) -> Result<u64, StoreError> {
         if self.is_apart() {
-            return self.tidy_apart(index, most).await;
+            return self.tidy_apart(index, now, most).await;
         }
         let mut call = self.scripts().tidy.on(&[index]);
-        number(&self.send(call.arg(self.names().sessions()).arg(most), &Lane::default()).await?)
+        call.arg(self.names().sessions()).arg(most).arg(millis(now));
+        number(&self.send(&call, &Lane::default()).await?)
     }
 }
 
@@ -248,10 +293,10 @@ impl RedisStore {
 pub(crate) fn readable(
     key: StoreKey,
     payload: Value,
-    ends: &Value,
+    left: &Value,
     now: OffsetDateTime,
 ) -> Result<Option<(StoreKey, Stored)>, StoreError> {
-    match stored(payload, ends) {
+    match stored(payload, left, now) {
         Ok(stored) => Ok((stored.record.expires_at > now).then_some((key, stored))),
         Err(error) if error.kind() == StoreErrorKind::Corrupt => {
             tracing::warn!(handle = %key.handle(), "a session record cannot be read and is left out");
@@ -278,7 +323,7 @@ pub(crate) fn number(value: &Value) -> Result<u64, StoreError> {
 pub(crate) fn text(value: Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
         _ => None,
     }
 }

@@ -15,8 +15,10 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
         return error;
     }
     match error.kind() {
-        ErrorKind::Server(ServerErrorKind::ResponseError) => from_detail(error.detail().unwrap_or_default()),
-        ErrorKind::Server(_) | ErrorKind::Extension => from_server(error.code().unwrap_or_default()),
+        ErrorKind::Server(_) | ErrorKind::Extension => match code(error) {
+            Some(code) => from_server(code),
+            None => from_detail(error.detail().unwrap_or_default()),
+        },
         ErrorKind::Io if error.is_connection_refusal() => StoreError::unavailable("connection refused"),
         ErrorKind::Io => StoreError::unavailable("the connection was lost or could not be made"),
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType => unexpected(),
@@ -26,6 +28,25 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
         ErrorKind::InvalidClientConfig => StoreError::refused("the connection options cannot be used"),
         _ => StoreError::refused("the client library refused the command"),
     }
+}
+
+/// The code of a server's answer, or `None` if it has none of its own.
+///
+/// Redis 6.2 wraps the error of a command in a script into a message of its own, with the code somewhere in it.
+pub(crate) fn code(error: &RedisError) -> Option<&str> {
+    /// What a command of ours may be refused with in a script.
+    const IN_SCRIPTS: [&str; 7] =
+        ["READONLY", "MISCONF", "OOM", "NOREPLICAS", "WRONGTYPE", "MASTERDOWN", "CLUSTERDOWN"];
+    let code = match error.kind() {
+        ErrorKind::Server(ServerErrorKind::ResponseError) => None,
+        _ => error.code(),
+    };
+    code.or_else(|| {
+        let detail = error.detail()?;
+        let mut words = detail.split([' ', ':', '-']);
+        let is_of_a_script = detail.starts_with("Error running script");
+        words.find_map(|word| IN_SCRIPTS.into_iter().find(|code| is_of_a_script && *code == word))
+    })
 }
 
 /// No answer within the store's patience. Whether a write was carried out is not known.
@@ -46,8 +67,8 @@ pub(crate) fn unreadable() -> StoreError {
 /// Errors that have no code of their own, of which a few tell what was set up wrongly.
 fn from_detail(detail: &str) -> StoreError {
     let detail = detail.to_ascii_lowercase();
-    if detail.starts_with("unknown command") && detail.contains("pexpiretime") {
-        StoreError::refused("the server is too old; Redis 7.0 or newer, or Valkey, is needed")
+    if detail.starts_with("syntax error") || detail.starts_with("unknown command") {
+        StoreError::refused("the server is too old; Redis 6.2 or newer, or Valkey, is needed")
     } else if detail.contains("cluster support disabled") {
         StoreError::refused("the server is not part of a cluster; use `connect` or `connect_sentinel`")
     } else {
@@ -92,8 +113,15 @@ fn from_server(code: &str) -> StoreError {
     match code {
         "WRONGTYPE" => StoreError::corrupt("what is kept under the session's key is no string"),
         // These pass: the server starts, fails over, hands slots on, or runs a script of somebody's.
-        "LOADING" | "MASTERDOWN" | "READONLY" | "CLUSTERDOWN" | "MOVED" | "ASK" | "TRYAGAIN" | "BUSY"
-        | "NOREPLICAS" | "NOSCRIPT" => StoreError::unavailable(format!("Redis error {code}")),
+        "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "MOVED" | "ASK" | "TRYAGAIN" | "BUSY" | "NOSCRIPT" => {
+            StoreError::unavailable(format!("Redis error {code}"))
+        }
+        "READONLY" => StoreError::read_only("the server is a replica; connect to its primary (READONLY)"),
+        "OOM" => StoreError::read_only("the server's memory is full; raise `maxmemory` (OOM)"),
+        "MISCONF" => StoreError::read_only("the server cannot save to its disk; see its log (MISCONF)"),
+        "NOREPLICAS" => {
+            StoreError::read_only("the server has fewer replicas than `min-replicas-to-write` (NOREPLICAS)")
+        }
         _ => StoreError::refused(format!("Redis error {code}")),
     }
 }
@@ -106,7 +134,7 @@ mod tests {
 
     #[test]
     fn only_a_code_of_capitals_passes() {
-        assert_eq!(from_server("OOM").to_string(), "the session store refused: Redis error OOM");
+        assert_eq!(from_server("NOPERM").to_string(), "the session store refused: Redis error NOPERM");
         for code in ["sess:abc", "", "SECRETSECRETSECRETSECRET", "P4SS"] {
             assert_eq!(from_server(code).to_string(), "the session store refused: Redis error ERR");
         }
@@ -114,12 +142,29 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_unavailable_and_a_strange_type_is_corrupt() {
-        for code in ["LOADING", "READONLY", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"] {
+        for code in ["LOADING", "MOVED", "ASK", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"] {
             assert_eq!(from_server(code).kind(), StoreErrorKind::Unavailable, "{code}");
         }
-        for code in ["NOPERM", "OOM", "CROSSSLOT"] {
+        for code in ["READONLY", "OOM", "MISCONF", "NOREPLICAS"] {
+            assert_eq!(from_server(code).kind(), StoreErrorKind::ReadOnly, "{code}");
+        }
+        for code in ["NOPERM", "CROSSSLOT"] {
             assert_eq!(from_server(code).kind(), StoreErrorKind::Refused, "{code}");
         }
         assert_eq!(from_server("WRONGTYPE").kind(), StoreErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_code_is_found_in_what_redis_6_says_of_a_script() {
+        let of = |detail: &str| {
+            let kind = ErrorKind::Server(ServerErrorKind::ResponseError);
+            RedisError::from((kind, "An error was signalled by the server", detail.to_owned()))
+        };
+        let wrapped = "Error running script (call to f_6b1b): @user_script:9: @user_script: 9: -READONLY You can't write";
+        assert_eq!(code(&of(wrapped)), Some("READONLY"));
+        assert_eq!(store_error(&of(wrapped)).kind(), StoreErrorKind::ReadOnly);
+        for detail in ["value OOM", "Error running script (call to f_6b1b): something"] {
+            assert_eq!(code(&of(detail)), None, "{detail}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Server-side sessions in Redis (7.0 or newer) or Valkey, in the keys that connect-redis keeps: on one server, on a primary
+//! Server-side sessions in Redis (6.2 or newer) or Valkey, in the keys that connect-redis keeps: on one server, on a primary
 //! watched by sentinels, or on a cluster.
 //!
 //! ```no_run
@@ -13,6 +13,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Each has a `connect_lazy` beside it, for an application that starts before its Redis: it asks the server for nothing, and
+//! verbs are `Unavailable` until it answers.
 //!
 //! # Connection strings
 //!
@@ -42,34 +45,38 @@
 //!
 //! ```text
 //! ACL SETUSER sessions on >password ~sess:* ~sess-owner:* -@all
-//!     +select +evalsha +script|load +scan +time +get +set +del +unlink
-//!     +exists +pexpireat +pexpiretime +zadd +zrem +zrange
+//!     +select +evalsha +script|load +scan +get +set +del +unlink +exists
+//!     +pexpire +pttl +zadd +zrem +zrange +zscore +zremrangebyscore
 //! ```
 //!
-//! and in a cluster `+cluster|slots +asking +zscore +zremrangebyscore`, with sentinels `+role`, to wait for replicas
-//! `+wait +ping`.
+//! and in a cluster `+cluster|slots +asking`, with sentinels `+role`, to wait for replicas `+wait +ping`. With `+info`, it can
+//! see whether the server [evicts keys](#an-index-that-is-lost), and warn.
 //!
 //! # What is promised
 //!
-//! * On one server, and with sentinels, each verb of [`Store`] is one command or one script, so one round trip, and nobody
-//!   sees a part of it: a load moves a due expiry on its way, and a [`replace`](Store::replace) moves the session, leaves
-//!   the tombstone and keeps the index in one step. So are [`sessions_of`](Directory::sessions_of) and
+//! * On one server, and with sentinels, each verb of [`Store`] is one round trip, and nobody sees a part of it: a
+//!   [`replace`](Store::replace) moves the session, leaves the tombstone and keeps the index in one step. A load is a `GET`
+//!   and a `PTTL`, and a second trip if a touch is due; where a touch is due at each load, both are one script. So are [`sessions_of`](Directory::sessions_of) and
 //!   [`revoke`](Directory::revoke), whatever the number of sessions. After a restart of the server, each script is sent
 //!   once more. [A cluster](#cluster) takes more for sessions that have an owner, and for a replace.
 //! * A future that is dropped leaves the record as it was or as it was to be, and never one without an expiry.
 //! * The version is the SHA-1 of the payload, so a write of a Node server between a load and an update is a conflict.
-//! * Expiry is the key's own TTL, in whole milliseconds, rounded down. The server's clock decides, and it removes what
-//!   has expired; `cookie.expires` in the payload is not read. A key without TTL (connect-redis with `disableTTL`) is a
+//! * Expiry is the key's own TTL, and the server removes what has expired. It is told, and answers, how many milliseconds are
+//!   left, so its clock may show any time. A life counts from when the server takes the write: a session may end later than
+//!   it was told by as long as that was on its way. `cookie.expires` in the payload is not read. A key without TTL (connect-redis with `disableTTL`) is a
 //!   session that ends in the year 9999; the first write or touch gives it an expiry.
 //! * A verb answers within the [`patience`](RedisBuilder::patience), or a quarter more in a cluster. A lost connection is made anew by itself; so is one
-//!   to a primary that has been succeeded, also when callers with shorter deadlines just go away.
+//!   to a primary that has been succeeded, also when callers with shorter deadlines just go away. If the server has closed it,
+//!   a verb that was not sent yet, and one that only reads, is tried once more on a new one: nobody notices.
+//! * While the server takes no writes (a replica, full memory, a disk it cannot save to, too few replicas), sessions are
+//!   loaded with the life they have; verbs that would write answer `ReadOnly`, and have written nothing.
 //! * An error holds fixed words and the code of the server's answer, never a key, a value or a URL.
 //!
 //! # What is not
 //!
 //! * **Redis replicates after it has answered.** See [below](#failover) what that can lose.
 //! * A write that was answered with `Unavailable` may have been carried out all the same: the answer was lost or late,
-//!   not necessarily the write. It is never sent twice, unless a node of a cluster said that it did not do it.
+//!   not necessarily the write. It is never sent twice, unless a server said that it did not do it.
 //! * One connection carries everything to a server, in order: a payload of megabytes delays what comes after it.
 //!
 //! # Cluster
@@ -81,7 +88,7 @@
 //!
 //! | round trips | one server, sentinels | cluster, session without an owner | with an owner |
 //! | --- | --- | --- | --- |
-//! | load; with a due touch | 1; 1 | 1; 1 | 1; 2 |
+//! | load; with a touch that is due at each load; with one that is due at times | 1; 1; 2 | 1; 1; 2 | 1; 2; 3 |
 //! | create | 1 | 1 | 2 |
 //! | update; to another owner | 1; 1 | 1; 2 | 2; 3 |
 //! | touch, delete | 1 | 1 | 2 |
@@ -117,8 +124,7 @@
 //!   work when one is down; with one and `1`, they are `Unavailable` (though carried out) until it is back.
 //! * `min-replicas-to-write 1` has a primary that is cut off refuse writes after some seconds, rather than take them for
 //!   nothing.
-//! * In a cluster an entry of an index may be lost and its session not, until the session is written or touched the next
-//!   time: a revocation in between does not find it.
+//! * In a cluster an entry of an index may be lost and its session not: see [below](#an-index-that-is-lost).
 //! * A crash of a server that is not replicated loses what is not on its disk: nothing with `appendonly yes` and
 //!   `appendfsync always`, up to a second with the usual `everysec`.
 //!
@@ -137,15 +143,35 @@
 //! expiry that was put in it. A session that *only* Node servers have prolonged for longer is no longer found by its
 //! owner, until this store touches or rewrites it.
 //!
+//! # An index that is lost
+//!
+//! An index can vanish while its sessions stay: Redis evicts it (`maxmemory-policy`), or a restore leaves it out. The next
+//! login begins a new one, which lacks the older sessions. No revocation is decided by an index that something speaks
+//! against:
+//!
+//! * there is none;
+//! * the session to `keep` is its owner's, and not in it; or, since it began, a session that was its owner's before was
+//!   written, touched, renewed or removed, and was not in it (in a cluster: written or touched);
+//! * the server is set to evict keys. Connecting to such a server logs a warning.
+//!
+//! Then all sessions are walked over, as by [`count`](Directory::count), and those of the owner are put in their index, which
+//! is trusted from then on, as long as it is there. [`revoke`](Directory::revoke) waits for it, however long it takes;
+//! [`sessions_of`](Directory::sessions_of) waits within the patience and is `Unavailable` if that is not enough, but where
+//! there just is no index, which mostly means that there are no sessions, for an eighth of it, and answers what it has. A walk
+//! goes on when its caller has left, so asking again succeeds; each store makes one at a time. For everybody else the price
+//! is nil.
+//!
+//! What is left: on a server that is not set to evict, an index that was lost and begun anew by a login is trusted until one
+//! of the older sessions is used in one of these ways.
+//!
 //! # Tuning
 //!
-//! * `maxmemory-policy noeviction`. Any other policy ends sessions when memory is short, or, worse, forgets
-//!   an index and with it whom to log out. Full, the server refuses new sessions and changes (`OOM`); reading, touching,
+//! * `maxmemory-policy noeviction`. Any other policy ends sessions when memory is short, and makes revocations
+//!   [walk](#an-index-that-is-lost). Full, the server refuses new sessions and changes (`OOM`); reading, touching,
 //!   logging out and revoking still work.
 //! * Memory: payload + some 170 bytes for each session, and some 85 more if it has an owner. A million sessions of 300
 //!   bytes take half a gigabyte, a hundred million some 50 GB: then use a cluster, and keep payloads small.
-//! * A server does some ten thousand of these verbs a second on one core. [`load`](Store::load) costs little more than
-//!   a `GET`.
+//! * A server does some ten thousand of these verbs a second on one core. A [`load`](Store::load) is a `GET` and a `PTTL`.
 //! * [`count`](Directory::count), [`clear`](Directory::clear) and each [`page`](Directory::page) walk over *all keys of
 //!   the database*, or of all primaries (`SCAN`, never `KEYS`), since Redis keeps no order: some seconds for a million
 //!   keys, many minutes for a hundred million. To go through all sessions, take large pages; each costs memory for its
@@ -158,6 +184,7 @@ mod builder;
 mod directory;
 mod error;
 mod link;
+mod lost;
 mod moment;
 mod name;
 mod payload;
@@ -165,6 +192,7 @@ mod script;
 mod store;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,10 +201,11 @@ use session_core::StoreKey;
 use session_core::store::StoreError;
 #[cfg(doc)]
 use session_core::store::{Directory, Store};
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 pub use builder::RedisBuilder;
-use directory::Walk;
+use directory::{Walk, text};
 use error::{too_late, unexpected};
 use link::Link;
 use link::confirm::{Lane, Lanes};
@@ -202,6 +231,12 @@ struct Inner {
     lanes: Option<Arc<Lanes>>,
     /// The walk that the last purge broke off.
     purge: Mutex<Option<Walk>>,
+    /// That the server is one that this store can use.
+    seen: OnceCell<()>,
+    /// It removes keys when its memory is full.
+    may_evict: AtomicBool,
+    /// Held by who walks over all sessions to fill an index.
+    walking: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for RedisStore {
@@ -218,6 +253,15 @@ impl RedisStore {
     /// As [`RedisBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// The store at this URL with the usual options, without asking the server for anything yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// A store with other options, on a cluster, or on a primary watched by sentinels.
@@ -242,8 +286,37 @@ impl RedisStore {
         self.0.lanes.as_ref().map(Lanes::lane).unwrap_or_default()
     }
 
+    /// Makes sure, once, that the server knows what this store needs, and lets it.
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.seen.get_or_try_init(|| self.look()).await.copied()
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        let (link, lane) = (&self.0.link, Lane::default());
+        link.send(&Call::command("PTTL", self.names().sessions()).reads(), &lane).await?;
+        // New in 6.2.
+        let mut newest = Call::command("ZRANGE", self.names().owners()).reads();
+        newest.arg(0).arg(0).arg("BYSCORE").arg("LIMIT").arg(0).arg(1);
+        link.send(&newest, &lane).await?;
+        let mut memory = Call::keyless("INFO").reads();
+        memory.arg("memory");
+        // Not every user may ask.
+        let memory = link.send(&memory, &lane).await.ok().and_then(text).unwrap_or_default();
+        let of = |name: &str| memory.lines().find_map(|line| line.strip_prefix(name));
+        let is_limited = of("maxmemory:").is_some_and(|limit| limit != "0");
+        if is_limited && of("maxmemory_policy:").is_some_and(|policy| policy != "noeviction") {
+            self.0.may_evict.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                "this Redis server removes keys when its memory is full: sessions end early, and to find all of an \
+                 owner it takes a walk over all sessions; set `maxmemory-policy noeviction`"
+            );
+        }
+        Ok(())
+    }
+
     /// Carries a call out, however long it takes.
     async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
+        self.ready().await?;
         self.0.link.send(call, lane).await
     }
 

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, MultiplexedConnection};
-use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{ErrorKind, RedisResult, ServerErrorKind, Value};
 use session_core::store::{StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
-use crate::error::store_error;
 use crate::script::Call;
+use crate::script::failed::Failed;
 use cluster::Cluster;
 use confirm::Lane;
 use door::{Door, Place};
@@ -26,6 +26,9 @@ use single::Single;
 
 /// A command whose caller has gone after so long was waiting for a server in trouble.
 const SUSPICIOUS: Duration = Duration::from_millis(100);
+
+/// A connection to what turns out to be a replica is kept for so long, lest one is made for each write.
+const REPLICA_LASTS: Duration = Duration::from_secs(1);
 
 pub(crate) enum Link {
     /// A connection that the application has made.
@@ -36,13 +39,21 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    /// Carries a call out where its key lies. Nothing is sent twice, unless the server said that it did not do it.
+    /// Carries a call out where its key lies. Over a connection that turns out to be closed, what only reads, and what was
+    /// certainly not sent, is tried once more; nothing else is sent twice, unless the server said that it did not do it.
     pub(crate) async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
         match self {
             Self::Given(manager) => {
-                call.carry_out(&mut manager.clone(), false).await.map_err(|error| only_server(&error))
+                // It makes its connection anew by itself, when it has failed once.
+                let answer = match call.carry_out(&mut manager.clone(), false).await {
+                    Err(failed) if failed.may_be_tried_again(call) => {
+                        call.carry_out(&mut manager.clone(), false).await
+                    }
+                    answer => answer,
+                };
+                answer.map_err(only_server)
             }
-            Self::Single(single) => single.send(call, lane).await.map_err(|error| only_server(&error)),
+            Self::Single(single) => single.send(call, lane).await.map_err(only_server),
             Self::Sentinel(sentinel) => sentinel.send(call, lane).await,
             Self::Cluster(cluster) => cluster.send(call, lane).await,
         }
@@ -75,12 +86,48 @@ impl Link {
 }
 
 /// The error of a server that is thought to be the only one.
-fn only_server(error: &RedisError) -> StoreError {
-    match error.kind() {
+fn only_server(failed: Failed) -> StoreError {
+    match failed.error.kind() {
         ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
             StoreError::refused("the server is part of a cluster; use `connect_cluster`")
         }
-        _ => store_error(error),
+        _ => failed.into(),
+    }
+}
+
+/// Lets one connect at a time. Who comes while one tries waits; if several wait and the next attempt fails as well, it has
+/// failed for all of them: a server that is down, or just back, is not asked once for each verb that waits for it.
+pub(crate) struct OneAtATime<E>(tokio::sync::Mutex<Option<(Instant, E)>>);
+
+impl<E> Default for OneAtATime<E> {
+    fn default() -> Self {
+        Self(tokio::sync::Mutex::new(None))
+    }
+}
+
+impl<E: Clone> OneAtATime<E> {
+    /// `connect` must leave behind what `known` finds.
+    pub(crate) async fn connect(
+        &self,
+        known: impl Fn() -> Option<Arc<Live>>,
+        connect: impl Future<Output = Result<Arc<Live>, E>>,
+    ) -> Result<Arc<Live>, E> {
+        if let Some(live) = known() {
+            return Ok(live);
+        }
+        let came = Instant::now();
+        let mut failure = self.0.lock().await;
+        if let Some(live) = known() {
+            return Ok(live);
+        }
+        match &*failure {
+            Some((begun, error)) if *begun >= came => return Err(error.clone()),
+            _ => {}
+        }
+        let begun = Instant::now();
+        let connected = connect.await;
+        *failure = connected.as_ref().err().map(|error| (begun, error.clone()));
+        connected
     }
 }
 
@@ -88,13 +135,14 @@ fn only_server(error: &RedisError) -> StoreError {
 pub(crate) struct Live {
     door: Door,
     connection: MultiplexedConnection,
+    opened: Instant,
     doubted: AtomicBool,
 }
 
 impl Live {
     pub(crate) async fn open(door: Door) -> RedisResult<Arc<Self>> {
         let connection = door.open().await?;
-        Ok(Arc::new(Self { door, connection, doubted: AtomicBool::new(false) }))
+        Ok(Arc::new(Self { door, connection, opened: Instant::now(), doubted: AtomicBool::new(false) }))
     }
 
     /// Whether the server may be gone, silent, or not what it was.
@@ -102,21 +150,42 @@ impl Live {
         self.doubted.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn ask(&self, call: &Call, asking: bool, lane: &Lane) -> RedisResult<Value> {
+    pub(crate) async fn ask(&self, call: &Call, asking: bool, lane: &Lane) -> Result<Value, Failed> {
         let watch = Watch { doubted: &self.doubted, begun: Instant::now(), over: false };
         let answer = if lane.is_own() {
             match lane.connection(&self.door).await {
                 Ok(mut own) => call.carry_out(&mut own, asking).await,
-                Err(error) => Err(error),
+                Err(error) => Err(Failed::unsent(error)),
             }
         } else {
             call.carry_out(&mut self.connection.clone(), asking).await
         };
         watch.over();
-        if answer.as_ref().is_err_and(is_suspicious) {
-            self.doubted.store(true, Ordering::Relaxed);
+        if let Err(failed) = &answer {
+            if lane.is_own() && failed.error.is_connection_dropped() {
+                lane.forget(&self.door).await;
+            }
+            if self.is_suspicious(failed) {
+                self.doubted.store(true, Ordering::Relaxed);
+            }
         }
         answer
+    }
+
+    /// Whether a call that failed here may be tried once more, over another connection.
+    pub(crate) fn lets_try_again(&self, call: &Call, failed: &Failed) -> bool {
+        failed.may_be_tried_again(call) || failed.is_of_a_replica() && self.is_doubted()
+    }
+
+    /// Whether a failure says that this is not the server to ask, or not any more.
+    fn is_suspicious(&self, failed: &Failed) -> bool {
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown};
+        match failed.error.kind() {
+            _ if failed.is_of_a_replica() => self.opened.elapsed() > REPLICA_LASTS,
+            ErrorKind::Io | ErrorKind::Parse => true,
+            ErrorKind::Server(kind) => matches!(kind, MasterDown | ClusterDown | BusyLoading),
+            _ => false,
+        }
     }
 }
 
@@ -138,16 +207,6 @@ impl Drop for Watch<'_> {
         if !self.over && self.begun.elapsed() > SUSPICIOUS {
             self.doubted.store(true, Ordering::Relaxed);
         }
-    }
-}
-
-/// Whether an error says that this is not the server to ask, or not any more.
-fn is_suspicious(error: &RedisError) -> bool {
-    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly};
-    match error.kind() {
-        ErrorKind::Io | ErrorKind::Parse => true,
-        ErrorKind::Server(kind) => matches!(kind, ReadOnly | MasterDown | ClusterDown | BusyLoading),
-        _ => false,
     }
 }
 

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use session_core::StoreKey;
 use session_core::store::{Owner, Record, StoreError, Stored, Version};
 use sha1::{Digest as _, Sha1};
+use time::OffsetDateTime;
 
 use crate::error::{unexpected, unreadable};
-use crate::moment::from_expiry;
+use crate::moment::ends;
 
 /// The SHA-1 of the payload in hexadecimal digits, as `redis.sha1hex` gives it.
 ///
@@ -73,14 +74,14 @@ pub(crate) fn names_its_owner(record: &Record) -> Result<(), StoreError> {
     }
 }
 
-/// A record as the scripts answer it: payload and expiry.
-pub(crate) fn stored(payload: Value, ends: &Value) -> Result<Stored, StoreError> {
-    let (Value::BulkString(payload), Value::Int(ends)) = (payload, ends) else {
+/// A record as the server answers it: payload, and what is left of its life.
+pub(crate) fn stored(payload: Value, left: &Value, now: OffsetDateTime) -> Result<Stored, StoreError> {
+    let (Value::BulkString(payload), Value::Int(left)) = (payload, left) else {
         return Err(unexpected());
     };
     let payload = String::from_utf8(payload).map_err(|_| unreadable())?;
     let (version, owner) = (version(&payload), owner_of(&payload));
-    let record = Record { payload: payload.into(), expires_at: from_expiry(*ends), owner };
+    let record = Record { payload: payload.into(), expires_at: ends(*left, now), owner };
     Ok(Stored { record, version })
 }
 

@@ -6,18 +6,21 @@ use async_trait::async_trait;
 use redis::Value;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::RedisStore;
-use crate::apart::index::Stage;
+use crate::apart::index::{Entry, Stage};
 use crate::error::unexpected;
 use crate::link::confirm::Lane;
-use crate::moment::{expiry, millis};
+use crate::moment::{ends, left, millis, score};
 use crate::payload::{base as base_of, names_its_owner, stored, version};
 use crate::script::Call;
+
+/// A touch that is due again after so short a time is always due.
+const ALWAYS: Duration = Duration::seconds(1);
 
 #[async_trait]
 impl Store for RedisStore {
@@ -27,43 +30,30 @@ impl Store for RedisStore {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        let mut call = self.scripts().load.on(&[self.names().session(key)]);
-        if let Some(Extend { due_before, to, original_max_age }) = extend {
-            call.arg(millis(now)).arg(millis(*due_before)).arg(expiry(*to));
-            match original_max_age {
-                Some(life) => call.arg(*life),
-                None => call.arg("null"),
-            };
-            self.with_prefixes(&mut call, key);
+        // Where a load is hardly ever one that extends, it is two plain commands.
+        let is_always_due = |extend: &&Extend| extend.to - extend.due_before < ALWAYS;
+        match extend.filter(is_always_due) {
+            Some(extend) => self.in_time(self.load_and_extend(key, extend, now)).await,
+            None => self.in_time(self.load_and_touch(key, extend, now)).await,
         }
-        let there = match self.call(&call).await? {
-            Value::Nil => return Ok(None),
-            there => found(there)?,
-        };
-        if let (true, Some(Extend { to, .. }), Some(owner)) = (self.is_apart(), extend, &there.record.owner) {
-            let ends = expiry(*to);
-            if millis(there.record.expires_at) == ends {
-                self.afterwards(self.list(owner, key, ends, Stage::Listed, &Lane::default())).await;
-            }
-        }
-        Ok(Some(there))
     }
 
     async fn create(
         &self,
         key: &StoreKey,
         record: &Record,
-        _now: OffsetDateTime,
+        now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
         names_its_owner(record)?;
+        let life = left(record.expires_at, now);
         let created = match &record.owner {
             Some(owner) if !self.is_apart() => {
                 let keys = [self.names().session(key), self.names().owner(owner)];
                 let mut call = self.scripts().create.on(&keys);
-                call.arg(&*record.payload).arg(expiry(record.expires_at));
-                self.call(call.arg(key.as_str()).arg(self.names().sessions())).await?
+                call.arg(&*record.payload).arg(life).arg(key.as_str()).arg(self.names().sessions());
+                self.call(call.arg(score(record.expires_at)).arg(millis(now))).await?
             }
-            _ => self.in_time(self.create_apart(key, record)).await?,
+            _ => self.in_time(self.create_apart(key, record, now)).await?,
         };
         match created {
             Value::Okay | Value::Int(1) => Ok(Created::Done(version(&record.payload))),
@@ -77,29 +67,32 @@ impl Store for RedisStore {
         key: &StoreKey,
         record: &Record,
         base: Option<&Version>,
-        _now: OffsetDateTime,
+        now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
         names_its_owner(record)?;
         self.in_time(async {
             let mut keys = vec![self.names().session(key)];
-            let ends = expiry(record.expires_at);
+            let mut is_new_there = false;
             match &record.owner {
                 Some(owner) if self.is_apart() => {
-                    self.list(owner, key, ends, Stage::Listed, &Lane::default()).await?;
+                    let entry = Entry { owner, key, expires_at: record.expires_at, now };
+                    is_new_there = self.list(entry, Stage::Listed, &Lane::default()).await?;
                 }
                 Some(owner) => keys.push(self.names().owner(owner)),
                 None => {}
             }
             let mut call = self.scripts().update.on(&keys);
-            call.arg(&*record.payload).arg(ends).arg(base_of(base));
-            self.with_prefixes(&mut call, key);
+            call.arg(&*record.payload).arg(left(record.expires_at, now)).arg(base_of(base));
+            self.with_index(&mut call, key, record.expires_at, now);
             match self.send(&call, &Lane::default()).await? {
                 Value::Int(0) => Ok(Updated::Missing),
-                there @ Value::Array(_) => found(there).map(Updated::Conflict),
+                there @ Value::Array(_) => found(there, now).map(Updated::Conflict),
                 done => {
                     let was = whose(&done)?;
                     if was.is_some() && was != record.owner.as_ref().map(Owner::as_str) {
                         self.afterwards(self.unlist(was, key, &Lane::default())).await;
+                    } else if let (true, Some(_), Some(owner)) = (is_new_there, was, &record.owner) {
+                        self.afterwards(self.has_lost(owner)).await;
                     }
                     Ok(Updated::Done(version(&record.payload)))
                 }
@@ -113,25 +106,12 @@ impl Store for RedisStore {
         key: &StoreKey,
         expires_at: OffsetDateTime,
         base: Option<&Version>,
-        _now: OffsetDateTime,
+        now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        let mut call = self.scripts().touch.on(&[self.names().session(key)]);
-        call.arg(expiry(expires_at)).arg(base_of(base));
-        self.with_prefixes(&mut call, key);
-        match self.call(&call).await? {
-            Value::Int(0) => Ok(Touched::Missing),
-            Value::Int(2) => Ok(Touched::Changed),
-            done => {
-                if let Some(owner) = whose(&done)?.and_then(Owner::new) {
-                    let ends = expiry(expires_at);
-                    self.afterwards(self.list(&owner, key, ends, Stage::Listed, &Lane::default())).await;
-                }
-                Ok(Touched::Done)
-            }
-        }
+        self.in_time(self.touch_over(key, expires_at, base, now)).await
     }
 
-    async fn replace(&self, replace: Replace<'_>, _now: OffsetDateTime) -> Result<Replaced, StoreError> {
+    async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
         names_its_owner(replace.record)?;
         let lane = self.lane();
         let replaced = if self.is_apart() {
@@ -143,7 +123,7 @@ impl Store for RedisStore {
             let steps = tokio::spawn(async move {
                 let tombstone = tombstone.as_ref();
                 let replace = Replace { old: &old, new: &new, record: &record, base: &base, tombstone };
-                store.in_time(store.replace_apart(replace, &lane)).await
+                store.in_time(store.replace_apart(replace, now, &lane)).await
             });
             match steps.await {
                 Ok(replaced) => replaced?,
@@ -151,7 +131,7 @@ impl Store for RedisStore {
                 Err(_) => return Err(StoreError::unavailable("the runtime is shutting down")),
             }
         } else {
-            self.in_time(self.replace_at_once(replace, &lane)).await?
+            self.in_time(self.replace_at_once(replace, now, &lane)).await?
         };
         if matches!(replaced, Replaced::Done(_) | Replaced::Missing) {
             lane.confirm().await?;
@@ -170,10 +150,94 @@ impl Store for RedisStore {
 }
 
 impl RedisStore {
-    /// Where a script keeps the index too, it is told the names of both.
-    fn with_prefixes(&self, call: &mut Call, key: &StoreKey) {
+    /// Where a script keeps the index too, it is told the names of both, and the times that go in there.
+    fn with_index(&self, call: &mut Call, key: &StoreKey, expires_at: OffsetDateTime, now: OffsetDateTime) {
         if !self.is_apart() {
             call.arg(key.as_str()).arg(self.names().sessions()).arg(self.names().owners());
+            call.arg(score(expires_at)).arg(millis(now));
+        }
+    }
+
+    /// Loads with plain commands, and touches in a trip of its own if that is due.
+    async fn load_and_touch(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        let call = Call::both("GET", "PTTL", &self.names().session(key)).reads();
+        let Value::Array(parts) = self.send(&call, &Lane::default()).await? else { return Err(unexpected()) };
+        let Ok([payload, left]) = <[Value; 2]>::try_from(parts) else { return Err(unexpected()) };
+        // It may have ended between the two.
+        if payload == Value::Nil || left == Value::Int(-2) {
+            return Ok(None);
+        }
+        let mut there = stored(payload, &left, now)?;
+        if let Some(extend) = extend.filter(|extend| extend.applies_to(&there.record, now)) {
+            match self.touch_over(key, extend.to, Some(&there.version), now).await {
+                Ok(Touched::Done) => there.record.expires_at = ends(self::left(extend.to, now), now),
+                // Somebody else has just written it, or ended it; this is what it was.
+                Ok(Touched::Changed | Touched::Missing) => {}
+                // It has been read, and has the life it has. The caller may touch it once more.
+                Err(error) => tracing::debug!(%error, "a session was loaded, and its life was not extended"),
+            }
+        }
+        Ok(Some(there))
+    }
+
+    /// Loads and extends in one trip.
+    async fn load_and_extend(
+        &self,
+        key: &StoreKey,
+        extend: &Extend,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        let Extend { due_before, to, original_max_age } = extend;
+        let life = left(*to, now);
+        let mut call = self.scripts().load.on(&[self.names().session(key)]);
+        call.arg(left(*due_before, now)).arg(life);
+        match original_max_age {
+            Some(life) => call.arg(*life),
+            None => call.arg("null"),
+        };
+        self.with_index(&mut call, key, *to, now);
+        let there = match self.send(&call, &Lane::default()).await {
+            Ok(Value::Nil) => return Ok(None),
+            Ok(there) => found(there, now)?,
+            // Whether it was extended is not known. What it is now can be read.
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                return self.load_and_touch(key, None, now).await;
+            }
+            Err(error) => return Err(error),
+        };
+        if let (true, Some(owner)) = (self.is_apart(), &there.record.owner)
+            && there.record.expires_at == ends(life, now)
+        {
+            let entry = Entry { owner, key, expires_at: *to, now };
+            self.afterwards(self.list_again(entry)).await;
+        }
+        Ok(Some(there))
+    }
+
+    async fn touch_over(
+        &self,
+        key: &StoreKey,
+        expires_at: OffsetDateTime,
+        base: Option<&Version>,
+        now: OffsetDateTime,
+    ) -> Result<Touched, StoreError> {
+        let mut call = self.scripts().touch.on(&[self.names().session(key)]);
+        call.arg(left(expires_at, now)).arg(base_of(base));
+        self.with_index(&mut call, key, expires_at, now);
+        match self.send(&call, &Lane::default()).await? {
+            Value::Int(0) => Ok(Touched::Missing),
+            Value::Int(2) => Ok(Touched::Changed),
+            done => {
+                if let Some(owner) = &whose(&done)?.and_then(Owner::new) {
+                    self.afterwards(self.list_again(Entry { owner, key, expires_at, now })).await;
+                }
+                Ok(Touched::Done)
+            }
         }
     }
 
@@ -190,7 +254,7 @@ impl RedisStore {
         }
         match self.send(&call, lane).await? {
             Value::Int(0) => Ok(Deleted::Missing),
-            there @ Value::Array(_) => found(there).map(Deleted::Conflict),
+            there @ Value::Array(_) => found(there, OffsetDateTime::now_utc()).map(Deleted::Conflict),
             done => {
                 let was = whose(&done)?;
                 if was.is_some() {
@@ -201,31 +265,37 @@ impl RedisStore {
         }
     }
 
-    async fn replace_at_once(&self, replace: Replace<'_>, lane: &Lane) -> Result<Replaced, StoreError> {
+    async fn replace_at_once(
+        &self,
+        replace: Replace<'_>,
+        now: OffsetDateTime,
+        lane: &Lane,
+    ) -> Result<Replaced, StoreError> {
         let Replace { old, new, record, base, tombstone } = replace;
         let mut keys = vec![self.names().session(old), self.names().session(new)];
         keys.extend(record.owner.as_ref().map(|owner| self.names().owner(owner)));
         let mut call = self.scripts().replace.on(&keys);
-        call.arg(base_of(Some(base))).arg(&*record.payload).arg(expiry(record.expires_at));
+        call.arg(base_of(Some(base))).arg(&*record.payload).arg(left(record.expires_at, now));
         match tombstone {
-            Some(tombstone) => call.arg(&*tombstone.payload).arg(expiry(tombstone.expires_at)),
+            Some(tombstone) => call.arg(&*tombstone.payload).arg(left(tombstone.expires_at, now)),
             None => call.arg("").arg(0),
         };
         call.arg(old.as_str()).arg(new.as_str()).arg(self.names().sessions()).arg(self.names().owners());
+        call.arg(score(record.expires_at)).arg(millis(now));
         match self.send(&call, lane).await? {
             Value::Int(0) => Ok(Replaced::Missing),
             Value::Int(1) => Ok(Replaced::Done(version(&record.payload))),
             Value::Int(2) => Ok(Replaced::Exists),
-            there => found(there).map(Replaced::Conflict),
+            there => found(there, now).map(Replaced::Conflict),
         }
     }
 }
 
 /// The record in a script's answer.
-pub(crate) fn found(answer: Value) -> Result<Stored, StoreError> {
+pub(crate) fn found(answer: Value, now: OffsetDateTime) -> Result<Stored, StoreError> {
     let Value::Array(parts) = answer else { return Err(unexpected()) };
-    let Ok([payload, ends]) = <[Value; 2]>::try_from(parts) else { return Err(unexpected()) };
-    stored(payload, &ends)
+    let Ok([payload, left]) = <[Value; 2]>::try_from(parts) else { return Err(unexpected()) };
+    stored(payload, &left, now)
 }
 
 /// Whose the session was, in the answer of a script that has done its work; nobody's, if the script has kept the index.

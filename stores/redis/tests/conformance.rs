@@ -2,6 +2,7 @@
 //! watched by sentinels.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use session_conformance::{StoreSuite, Unavailable};
 use session_store_redis::RedisStore;
@@ -19,6 +20,11 @@ fn main() {
     for shape in [Shape::Single, Shape::Cluster, Shape::Sentinel] {
         suite(shape).run();
     }
+}
+
+/// What is left of a life is told in whole milliseconds, rounded down here and there.
+fn exact(suite: StoreSuite) -> StoreSuite {
+    suite.server_clock().expiry_precision(Duration::from_millis(2))
 }
 
 /// A prefix of its own for each case.
@@ -44,7 +50,7 @@ fn suite(shape: Shape) -> StoreSuite {
             Ok::<_, Broken>(store)
         }
     };
-    let suite = session_conformance::directory(make).named(name).server_clock();
+    let suite = exact(session_conformance::directory(make).named(name));
     match shape {
         Shape::Cluster => suite.moves_in_two_steps(),
         Shape::Single | Shape::Sentinel => suite,

@@ -1,6 +1,8 @@
 //! What the store says while the Redis that the environment names is in trouble.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
+use std::time::Duration;
+
 use session_conformance::Unavailable;
 use session_store_redis::RedisStore;
 
@@ -15,5 +17,7 @@ fn main() {
         async move { store.connect(&format!("redis://{address}")).await }
     })
     .named("redis")
+    .server_clock()
+    .expiry_precision(Duration::from_millis(2))
     .run();
 }

@@ -239,8 +239,8 @@ async fn what_sentinels_cannot_answer_is_said_plainly() {
     assert!(ask::<String>(&mut client, "INFO keyspace").await.contains("db3:keys=1"));
     // The rights in the documentation suffice.
     let rights = "ACL SETUSER sessions on >password ~sess:* ~sess-owner:* -@all +select \
-                  +evalsha +script|load +scan +time +get +set +del +unlink +exists +pexpireat +pexpiretime +zadd \
-                  +zrem +zrange +role +wait +ping";
+                  +evalsha +script|load +scan +get +set +del +unlink +exists +pexpire +pttl +zadd +zrem +zrange \
+                  +zscore +zremrangebyscore +role +wait +ping";
     let _: String = ask(&mut client, rights).await;
     let builder = RedisStore::builder().wait_for_replicas(1, Duration::from_millis(300));
     let theirs =

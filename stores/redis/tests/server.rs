@@ -154,7 +154,16 @@ async fn each_verb_is_one_round_trip() {
         trips.push(("load", log.trips(&mut client).await));
         let stored = store.load(&a, Some(&extend), now()).await.unwrap().unwrap();
         assert!(to - stored.record.expires_at < Duration::from_millis(1));
-        trips.push(("load with a due touch", log.trips(&mut client).await));
+        trips.push(("load with a touch that is always due", log.trips(&mut client).await));
+        let later = now() + Duration::from_secs(2000);
+        let due_before = to + Duration::from_secs(60);
+        let rarely = Extend { due_before, to: later, original_max_age: Some(600_000) };
+        let stored = store.load(&a, Some(&rarely), now()).await.unwrap().unwrap();
+        assert!(later - stored.record.expires_at < Duration::from_millis(1));
+        let both = log.trips(&mut client).await;
+        assert!(round == 0 || both == 2, "the touch has a trip of its own: {both}");
+        store.load(&a, Some(&rarely), now()).await.unwrap();
+        trips.push(("load with a touch that is not due", log.trips(&mut client).await));
         store.touch(&a, to, Some(&stored.version), now()).await.unwrap();
         trips.push(("touch", log.trips(&mut client).await));
         let moved = record(3, Some("o"));
@@ -185,8 +194,8 @@ async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_rep
     let Some(server) = Server::start() else { return };
     let mut client = server.client().await;
     let rights = "ACL SETUSER sessions on >password ~sess:* ~sess-owner:* -@all +select \
-                  +evalsha +script|load +scan +time +get +set +del +unlink +exists +pexpireat +pexpiretime +zadd \
-                  +zrem +zrange";
+                  +evalsha +script|load +scan +get +set +del +unlink +exists +pexpire +pttl +zadd +zrem +zrange \
+                  +zscore +zremrangebyscore";
     let _: String = ask(&mut client, rights).await;
     let url = |password: &str| format!("redis://sessions:{password}@127.0.0.1:{}", server.port());
     let store = RedisStore::connect(&url("password")).await.unwrap();
@@ -207,6 +216,8 @@ async fn the_rights_in_the_documentation_suffice_and_a_wrong_password_is_not_rep
     store.create(&a, &record(1, Some("o")), now()).await.unwrap();
     assert_eq!(store.clear().await.unwrap(), 1);
     store.purge_expired(now(), 10).await.unwrap();
+    // An index that is not there is looked for.
+    assert!(store.sessions_of(&owner, now()).await.unwrap().is_empty());
     let other = RedisStore::builder().prefix("other:").connect(&url("password")).await.unwrap_err();
     assert_eq!(other.kind(), StoreErrorKind::Refused);
 
@@ -262,7 +273,8 @@ async fn a_full_server_refuses_what_is_new_and_still_logs_out() {
         store.update(&key("a"), &record(2, Some("o")), None, now()).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.to_string(), "the session store refused: Redis error OOM");
+        let text = "the session store takes no writes: the server's memory is full; raise `maxmemory` (OOM)";
+        assert_eq!(error.to_string(), text);
     }
     let stored = store.load(&key("a"), Some(&extend), now()).await.unwrap().unwrap();
     assert!(to - stored.record.expires_at < Duration::from_millis(1));
@@ -270,4 +282,27 @@ async fn a_full_server_refuses_what_is_new_and_still_logs_out() {
     store.delete(&key("a"), None).await.unwrap();
     assert_eq!(store.revoke(&Owner::new("o").unwrap(), None).await.unwrap(), 2);
     assert_eq!(ask::<i64>(&mut client, "DBSIZE").await, 0);
+}
+
+#[tokio::test]
+async fn a_load_that_extends_nothing_runs_no_script() {
+    let Some(server) = Server::start() else { return };
+    let (store, mut client) = (server.store().await, server.client().await);
+    store.create(&key("a"), &record(1, Some("o")), now()).await.unwrap();
+    let to = now() + Duration::from_secs(900);
+    let rarely = Extend { due_before: now() + Duration::from_secs(60), to, original_max_age: Some(600_000) };
+    // Due at each load, but for this session, which was given longer.
+    let end = now() + Duration::from_secs(30);
+    let always = Extend { due_before: end, to: end, original_max_age: Some(600_000) };
+    for extend in [Some(&rarely), None, Some(&always)] {
+        let _: String = ask(&mut client, "CONFIG RESETSTAT").await;
+        for _ in 0..500 {
+            store.load(&key("a"), extend, now()).await.unwrap().unwrap();
+        }
+        let stats: String = ask(&mut client, "INFO commandstats").await;
+        let of = |name: &str| stats.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+        eprintln!("{:?} {:?} {:?}", of("get"), of("pttl"), of("evalsha"));
+        assert!(of("get").is_some_and(|line| line.contains("calls=500,")), "{stats}");
+        assert_eq!(of("evalsha").is_some(), extend == Some(&always), "{stats}");
+    }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use session_core::store::Store;
 
 use crate::failure::Outcome;
-use crate::store::Subject;
+use crate::store::{Clock, Subject};
 use crate::suite::{BoxFuture, Case, Suite, common_methods};
 use crate::unavailable::Stop;
 use proxy::Proxy;
@@ -87,6 +87,7 @@ where
             server: Box::new(move || server().map_err(Into::into)),
             connect,
             expiry_precision: Duration::from_millis(1),
+            clock: Clock::Argument,
             patience: Duration::from_secs(5),
         },
         deadline: Duration::from_secs(300),
@@ -106,6 +107,7 @@ struct Terms {
     server: Box<Find>,
     connect: Box<Connect>,
     expiry_precision: Duration,
+    clock: Clock,
     patience: Duration,
 }
 
@@ -115,6 +117,12 @@ impl FaultSuite {
     /// The finest difference in expiry that the store can hold. Without it, a millisecond.
     pub fn expiry_precision(mut self, precision: Duration) -> Self {
         self.terms.expiry_precision = precision;
+        self
+    }
+
+    /// As [`StoreSuite::server_clock`](crate::StoreSuite::server_clock).
+    pub fn server_clock(mut self) -> Self {
+        self.terms.clock = Clock::Server;
         self
     }
 
@@ -144,6 +152,6 @@ async fn trouble(terms: &Terms) -> Result<Trouble, AnyError> {
     let (proxy, fair) = (Proxy::to(server.clone()).await?, Proxy::to(server).await?);
     let truth = (terms.connect)(fair.address()).await?;
     let store = (terms.connect)(proxy.address()).await?;
-    let subject = |store| Subject::alone(store, terms.expiry_precision);
+    let subject = |store| Subject::alone(store, terms.expiry_precision, terms.clock);
     Ok(Trouble { it: subject(store), truth: subject(truth), proxy, _fair: fair, patience: terms.patience })
 }

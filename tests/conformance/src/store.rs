@@ -57,7 +57,7 @@ enum Moving {
 
 /// Who knows the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
+pub(crate) enum Clock {
     Argument,
     Server,
 }
@@ -190,10 +190,11 @@ impl StoreSuite {
         self
     }
 
-    /// The store goes by its server's clock, not by the time that the verbs are told.
+    /// The store's server counts how long a session lives, on its own clock, from when it takes the write.
     ///
     /// Cases in which a session expires then really wait: for half a second and twice the
-    /// [precision](Self::expiry_precision). This machine's clock and the server's must agree to within that.
+    /// [precision](Self::expiry_precision), and for as long as the case has run so far; by so much an expiry may also differ.
+    /// The server's clock may show any time.
     pub fn server_clock(mut self) -> Self {
         self.terms.clock = Clock::Server;
         self

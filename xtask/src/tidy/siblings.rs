@@ -49,6 +49,9 @@ const FAMILIES: &[Family] = &[
             ("redis", "apart.rs"),
             ("redis", "apart/index.rs"),
             ("redis", "apart/owner.rs"),
+            // Its index can vanish without the sessions, and a call can fail before it was sent.
+            ("redis", "lost.rs"),
+            ("redis", "script/failed.rs"),
             // This database is a file, which must be made and kept private.
             ("sql/sqlite", "file.rs"),
             // A pooler may be in front of this one, and then no prepared statement may outlive its round trip.

@@ -13,7 +13,8 @@ use crate::apart::index::Member;
 use crate::directory::{array, readable, text};
 use crate::error::unexpected;
 use crate::link::confirm::Lane;
-use crate::moment::{NEVER, expiry};
+use crate::lost::Doubt;
+use crate::moment::{NEVER, score};
 use crate::payload::{moved_to, owner_of};
 
 /// What a script found under the key of a member.
@@ -40,18 +41,20 @@ impl RedisStore {
         &self,
         owner: &Owner,
         now: OffsetDateTime,
-    ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+    ) -> Result<(Doubt, Vec<(StoreKey, Stored)>), StoreError> {
         let index = self.names().owner(owner);
-        let mut members = by_key(self.members(&index, None).await?);
+        let (mark, members) = self.members(&index, now, None).await?;
+        let doubt = self.doubt(mark, members.len());
+        let mut members = by_key(members);
         // The copy of a session on its way is not listed, but the session is, under the key it still has.
         let mut next: Vec<StoreKey> =
             members.values().filter(|member| !member.is_coming()).map(|member| member.key.clone()).collect();
         let mut seen: BTreeSet<StoreKey> = next.iter().cloned().collect();
         let (mut theirs, mut wrong) = (Vec::new(), Vec::new());
         while !next.is_empty() {
-            let read = |key: &StoreKey| self.scripts().read.on(&[self.names().session(key)]);
+            let read = |key: &StoreKey| self.scripts().read.on(&[self.names().session(key)]).reads();
             for (key, answer) in self.each(std::mem::take(&mut next), &Lane::default(), read).await? {
-                let Ok([payload, ends]) = <[Value; 2]>::try_from(array(answer)?) else {
+                let Ok([payload, left]) = <[Value; 2]>::try_from(array(answer)?) else {
                     return Err(unexpected());
                 };
                 let member = members.remove(&key).filter(|member| member.is_over);
@@ -63,8 +66,8 @@ impl RedisStore {
                     _ => (false, None),
                 };
                 if is_theirs {
-                    let live = readable(key, payload, &ends, now)?;
-                    let ends = live.as_ref().map_or(NEVER, |(_, stored)| expiry(stored.record.expires_at));
+                    let live = readable(key, payload, &left, now)?;
+                    let ends = live.as_ref().map_or(NEVER, |(_, stored)| score(stored.record.expires_at));
                     wrong.extend(member.map(|member| (member, Some(ends))));
                     theirs.extend(live);
                 } else {
@@ -74,7 +77,7 @@ impl RedisStore {
             }
         }
         self.afterwards(async { self.correct(&index, wrong).await.map(drop) }).await;
-        Ok(theirs)
+        Ok((doubt, theirs))
     }
 
     /// Ends the sessions that the index lists, and looks again as long as one may have escaped to a key that was listed
@@ -87,15 +90,23 @@ impl RedisStore {
         owner: &Owner,
         keep: Option<&StoreKey>,
         lane: &Lane,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, Doubt), StoreError> {
         let index = self.names().owner(owner);
+        let mut doubt = None;
         let mut seen: BTreeSet<StoreKey> = keep.cloned().into_iter().collect();
         let mut ended = 0;
         // A session that needs longer to arrive has died on its way.
         let arrived = Instant::now() + self.0.patience / 8;
         let mut pause = Duration::from_millis(1);
         loop {
-            let mut members = by_key(self.members(&index, None).await?);
+            let (mark, members) = self.members(&index, OffsetDateTime::now_utc(), None).await?;
+            // Only what it was before anything was struck out counts.
+            let doubt = match doubt {
+                Some(doubt) => doubt,
+                None if self.is_left_out(keep, &members, owner).await? => *doubt.insert(Doubt::MayLackSome),
+                None => *doubt.insert(self.doubt(mark, members.len())),
+            };
+            let mut members = by_key(members);
             members.retain(|key, _| !seen.contains(key));
             let all = members.len();
             // A copy that is on its way and not in force would be counted beside the session itself. Soon it is in
@@ -134,13 +145,28 @@ impl RedisStore {
             let struck = struck.into_iter().map(|member| (member, None));
             self.afterwards(async { self.correct(&index, struck).await.map(drop) }).await;
             if !has_missing && !has_coming {
-                return Ok(ended);
+                return Ok((ended, doubt));
             }
             if has_coming {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
         }
+    }
+
+    /// Whether the session to keep is this owner's, and their index does not say so.
+    async fn is_left_out(
+        &self,
+        keep: Option<&StoreKey>,
+        members: &[Member],
+        owner: &Owner,
+    ) -> Result<bool, StoreError> {
+        let Some(keep) = keep.filter(|keep| members.iter().all(|member| member.key != **keep)) else {
+            return Ok(false);
+        };
+        let mut call = self.scripts().owned.on(&[self.names().session(keep)]).reads();
+        let left = array(self.send(call.arg(owner.as_str()), &Lane::default()).await?)?;
+        Ok(left.first().is_some_and(|left| *left != Value::Int(-2)))
     }
 }
 

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use session_core::store::StoreError;
 
-use crate::error::{store_error, unexpected};
+use crate::error::unexpected;
 use crate::link::confirm::Lane;
 use crate::link::door::{Door, Place};
 use crate::link::slots::{Table, slot};
-use crate::link::{Live, first};
+use crate::link::{Live, OneAtATime, first};
 use crate::script::Call;
+use crate::script::failed::Failed;
 
 /// How often a call is sent on to another node.
 const REDIRECTIONS: usize = 5;
@@ -37,8 +38,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// `doors` are those of some nodes; how the first one is entered holds for all.
-    pub(crate) async fn connect(doors: &[Door]) -> Result<Self, StoreError> {
+    /// `doors` are those of some nodes; how the first one is entered holds for all. None is asked before the first call.
+    pub(crate) fn new(doors: &[Door]) -> Result<Self, StoreError> {
         let Some(door) = doors.first() else {
             return Err(StoreError::refused("the list of nodes is empty"));
         };
@@ -47,15 +48,13 @@ impl Cluster {
         if door.database() != 0 {
             return Err(StoreError::refused("a cluster has no databases; leave the number out"));
         }
-        let cluster = Self {
+        Ok(Self {
             door: door.clone(),
             seeds,
             nodes: Mutex::default(),
             table: RwLock::default(),
             asked: tokio::sync::Mutex::default(),
-        };
-        cluster.ask_for_table(&cluster.table()).await?;
-        Ok(cluster)
+        })
     }
 
     pub(crate) async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
@@ -63,6 +62,7 @@ impl Cluster {
         let mut table = self.table();
         let mut is_table_new = false;
         let mut named = None;
+        let mut is_tried_again = false;
         for _ in 0..=REDIRECTIONS {
             let (place, asking) = match (named.take(), table.primary_of(slot)) {
                 (Some(named), _) => named,
@@ -83,11 +83,15 @@ impl Cluster {
             }
             let live = match node.live().await {
                 Err(_) if !is_table_new => continue,
-                live => live.map_err(|error| store_error(&error))?,
+                live => live?,
             };
             match live.ask(call, asking, lane).await {
-                Err(error) => {
-                    named = Some(redirection(&error, &place).ok_or_else(|| store_error(&error))?);
+                Err(failed) if !is_tried_again && live.lets_try_again(call, &failed) => {
+                    is_tried_again = true;
+                    named = asking.then_some((place, asking));
+                }
+                Err(failed) => {
+                    named = Some(redirection(&failed.error, &place).ok_or(failed)?);
                     if matches!(named, Some((_, false))) {
                         table = self.ask_for_table(&table).await.unwrap_or(table);
                     }
@@ -99,8 +103,14 @@ impl Cluster {
     }
 
     pub(crate) async fn send_to(&self, place: &Place, call: &Call) -> Result<Value, StoreError> {
-        let live = self.node(place).live().await.map_err(|error| store_error(&error))?;
-        live.ask(call, false, &Lane::default()).await.map_err(|error| store_error(&error))
+        let node = self.node(place);
+        let live = node.live().await?;
+        match live.ask(call, false, &Lane::default()).await {
+            Err(failed) if live.lets_try_again(call, &failed) => {
+                Ok(node.live().await?.ask(call, false, &Lane::default()).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// The primaries as the cluster knows them now.
@@ -154,7 +164,7 @@ async fn table_by(node: Arc<Node>) -> Result<Table, StoreError> {
     let answer = tokio::time::timeout(node.door.limit(), asked)
         .await
         .map_err(|_| StoreError::unavailable("no node of the cluster answered in time"))?
-        .map_err(|error| store_error(&error))?;
+        .map_err(StoreError::from)?;
     Table::parse(&answer, &node.door.place().unwrap_or_default()).ok_or_else(unexpected)
 }
 
@@ -177,8 +187,7 @@ fn nobody() -> StoreError {
 struct Node {
     door: Door,
     state: Mutex<State>,
-    /// Only one connects at a time.
-    opening: tokio::sync::Mutex<()>,
+    opening: OneAtATime<Failed>,
 }
 
 #[derive(Clone)]
@@ -191,7 +200,7 @@ enum State {
 
 impl Node {
     fn new(door: Door) -> Self {
-        Self { door, state: Mutex::new(State::New), opening: tokio::sync::Mutex::default() }
+        Self { door, state: Mutex::new(State::New), opening: OneAtATime::default() }
     }
 
     fn state(&self) -> State {
@@ -211,21 +220,17 @@ impl Node {
     }
 
     /// The connection to it, made if there is none or it is doubted.
-    async fn live(&self) -> redis::RedisResult<Arc<Live>> {
-        let sound = |state| match state {
+    async fn live(&self) -> Result<Arc<Live>, Failed> {
+        let known = || match self.state() {
             State::Live(live) if !live.is_doubted() => Some(live),
             _ => None,
         };
-        if let Some(live) = sound(self.state()) {
-            return Ok(live);
-        }
-        let _alone = self.opening.lock().await;
-        if let Some(live) = sound(self.state()) {
-            return Ok(live);
-        }
-        self.set(State::Lost);
-        let live = Live::open(self.door.clone()).await?;
-        self.set(State::Live(Arc::clone(&live)));
-        Ok(live)
+        let connect = async {
+            self.set(State::Lost);
+            let live = Live::open(self.door.clone()).await.map_err(Failed::unsent)?;
+            self.set(State::Live(Arc::clone(&live)));
+            Ok(live)
+        };
+        self.opening.connect(known, connect).await
     }
 }

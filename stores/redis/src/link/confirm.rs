@@ -98,6 +98,13 @@ impl Lane {
         Ok(connection)
     }
 
+    /// Forgets the connection to a server, which was closed.
+    pub(crate) async fn forget(&self, door: &Door) {
+        if let Some(own) = &self.0 {
+            own.taken.lock().await.remove(&door.place().unwrap_or_default());
+        }
+    }
+
     /// Waits until as many replicas as are wanted have what was written over this lane, on each server it was written to.
     pub(crate) async fn confirm(self) -> Result<(), StoreError> {
         let Some(own) = self.0 else { return Ok(()) };

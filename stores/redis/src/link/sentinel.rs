@@ -8,7 +8,7 @@ use session_core::store::StoreError;
 use crate::error::{store_error, unexpected};
 use crate::link::confirm::Lane;
 use crate::link::door::{Door, Place};
-use crate::link::{Live, first};
+use crate::link::{Live, OneAtATime, first};
 use crate::script::Call;
 
 pub(crate) struct Sentinel {
@@ -17,8 +17,7 @@ pub(crate) struct Sentinel {
     /// Who we are at the primary; its place is not in here.
     door: Door,
     primary: Mutex<Option<Arc<Live>>>,
-    /// Only one asks at a time.
-    asking: tokio::sync::Mutex<()>,
+    asking: OneAtATime<StoreError>,
 }
 
 impl Sentinel {
@@ -35,31 +34,32 @@ impl Sentinel {
             name: name.into(),
             door,
             primary: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            asking: OneAtATime::default(),
         })
     }
 
     pub(crate) async fn send(&self, call: &Call, lane: &Lane) -> Result<Value, StoreError> {
         let primary = self.primary().await?;
-        primary.ask(call, false, lane).await.map_err(|error| store_error(&error))
+        match primary.ask(call, false, lane).await {
+            Err(failed) if primary.lets_try_again(call, &failed) => {
+                Ok(self.primary().await?.ask(call, false, lane).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     async fn primary(&self) -> Result<Arc<Live>, StoreError> {
-        if let Some(primary) = self.known() {
-            return Ok(primary);
-        }
-        let _alone = self.asking.lock().await;
-        if let Some(primary) = self.known() {
-            return Ok(primary);
-        }
-        // All at once: the one that lived on the primary's machine may be as dead as the primary.
-        let asked = self.sentinels.iter().map(|sentinel| {
-            let (sentinel, door, name) = (sentinel.clone(), self.door.clone(), Arc::clone(&self.name));
-            async move { primary_by(&sentinel, &door, &name).await }
-        });
-        let primary = first(asked).await?;
-        *self.primary.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&primary));
-        Ok(primary)
+        let connect = async {
+            // All at once: the one that lived on the primary's machine may be as dead as the primary.
+            let asked = self.sentinels.iter().map(|sentinel| {
+                let (sentinel, door, name) = (sentinel.clone(), self.door.clone(), Arc::clone(&self.name));
+                async move { primary_by(&sentinel, &door, &name).await }
+            });
+            let primary = first(asked).await?;
+            *self.primary.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&primary));
+            Ok(primary)
+        };
+        self.asking.connect(|| self.known(), connect).await
     }
 
     fn known(&self) -> Option<Arc<Live>> {
@@ -88,7 +88,7 @@ async fn primary_by(sentinel: &Door, door: &Door, name: &str) -> Result<Arc<Live
     let primary = Live::open(door.at(&place)).await.map_err(|error| store_error(&error))?;
     // A sentinel may not have heard yet that the server it names was put down to be a replica.
     let role = primary.ask(&Call::keyless("ROLE"), false, &Lane::default()).await;
-    match role.map_err(|error| store_error(&error))? {
+    match role? {
         Value::Array(parts) if parts.first() == Some(&Value::BulkString(b"master".to_vec())) => Ok(primary),
         _ => Err(StoreError::unavailable("the server that the sentinels name is no primary")),
     }

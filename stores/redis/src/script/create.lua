@@ -1,5 +1,6 @@
--- KEYS: session, owner's index. ARGV: payload, expiry, key, sessions' prefix. Answers whether it was stored, as 1 or 0.
+-- KEYS: session[, owner's index]. ARGV: payload, life[, key, sessions' prefix, expiry, now]. Answers whether it was stored,
+-- as 1 or 0.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-list(KEYS[2], ARGV[4], ARGV[3], ARGV[2])
-redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
+if KEYS[2] then list(KEYS[2], ARGV[4], ARGV[3], ARGV[5], ARGV[6]) end
+put(KEYS[1], ARGV[1], ARGV[2])
 return 1

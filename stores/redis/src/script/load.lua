@@ -1,24 +1,26 @@
--- KEYS: session. ARGV: [now, due before, new expiry, life or 'null'[, key, sessions' prefix, owners' prefix]]
--- Answers nil, or the payload and its expiry (-1 for none).
+-- KEYS: session. ARGV: due if less than this is left, new life, life in the payload or 'null'[, key, sessions' prefix,
+-- owners' prefix, new expiry, now]
+-- Answers nil, or the payload and what is left of its life (-1 if it never ends).
 local payload = redis.call('GET', KEYS[1])
 if not payload then return false end
-local ends = redis.call('PEXPIRETIME', KEYS[1])
-if #ARGV > 0 and ends > tonumber(ARGV[1]) and ends < tonumber(ARGV[2]) then
+local left = redis.call('PTTL', KEYS[1])
+if left > 0 and left < tonumber(ARGV[1]) then
   local cookie = object(payload, 'cookie')
   local life = cookie and cookie.originalMaxAge
   -- cjson.null is JSON's null; an absent member is nil and matches neither.
   local same
-  if ARGV[4] == 'null' then
+  if ARGV[3] == 'null' then
     same = life == cjson.null
   else
-    same = type(life) == 'number' and math.floor(life) == tonumber(ARGV[4])
+    same = type(life) == 'number' and math.floor(life) == tonumber(ARGV[3])
   end
-  if same then
-    -- Before the index: a full server refuses what needs memory, but not in a script that has begun to write.
-    redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+  -- A server that takes no writes now still serves the session, with the life it has.
+  -- Before the index: a full server refuses what needs memory, but not in a script that has begun to write.
+  local moved = same and redis.pcall('PEXPIRE', KEYS[1], ARGV[2])
+  if moved and type(moved) ~= 'table' then
     local owner = owner_of(payload)
-    if owner and ARGV[7] then list(ARGV[7] .. owner, ARGV[6], ARGV[5], ARGV[3]) end
-    ends = tonumber(ARGV[3])
+    if owner and ARGV[6] then list(ARGV[6] .. owner, ARGV[5], ARGV[4], ARGV[7], ARGV[8], true) end
+    left = tonumber(ARGV[2])
   end
 end
-return { payload, ends }
+return { payload, left }

@@ -1,12 +1,10 @@
--- KEYS: owner's index. ARGV: nothing for all members, or how many at most of those whose time is over by the index's
--- account. Answers the time in milliseconds, key, score, key, score …
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- KEYS: owner's index. ARGV: nothing for all members, or now, and how many at most of those whose time is over by the
+-- index's account. Answers its mark or nil, key, score, key, score …
 local found
 if ARGV[1] then
-  found = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES')
+  found = redis.call('ZRANGE', KEYS[1], MARKS, ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2], 'WITHSCORES')
 else
-  found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+  found = redis.call('ZRANGE', KEYS[1], MARKS, '+inf', 'BYSCORE', 'WITHSCORES')
 end
-table.insert(found, 1, now)
+table.insert(found, 1, redis.call('ZSCORE', KEYS[1], ''))
 return found

@@ -1,10 +1,18 @@
 -- Shared by the scripts that write. KEYS are the session's key(s); the keys of owners' indexes are made here, from
 -- the prefix in ARGV and the owner that the payload names, and so are the keys of an index's sessions.
+--
+-- The server's clock may be wrong: lives are milliseconds from now on both ways (PX, PTTL), and whatever is a point in
+-- time, in an index, is so by the clock of who calls. No command is newer than Redis 6.2.
 
 -- How long an index outlives the last expiry that was put in it: servers that know nothing of it extend sessions too.
 local GRACE = 30 * 24 * 3600 * 1000
 -- The expiry that stands for none: 9999-12-31T23:59:59.999Z.
 local NEVER = '253402300799999'
+-- An index has at most one member that is no session, '', whose score says whether the index can be trusted: PROVEN if a
+-- walk over all sessions has filled it, LOST if a session was missing in it, anything else while such a walk is under way.
+-- Members above MARKS are sessions.
+local MARKS = '(1000000000'
+local LOST, PROVEN = '0', '1'
 
 -- The JSON text of the member `name` of a JSON object, or nil. Only the text up to that member is looked at, so what
 -- cjson refuses elsewhere (half of a surrogate pair, deep nesting) does no harm.
@@ -54,27 +62,47 @@ local function owner_of(payload)
   return sound and owner or nil
 end
 
+-- Puts a mark on an index: see MARKS.
+local function mark(index, score)
+  redis.call('ZADD', index, score, '')
+  if redis.call('PTTL', index) < 0 then redis.call('PEXPIRE', index, GRACE) end
+end
+
 -- Looks at up to `most` members whose time is over by the index's account. Drops those whose session is gone, gives
 -- the others their session's expiry; answers how many were dropped.
-local function tidy(index, sessions, most)
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function tidy(index, sessions, now, most)
   local dropped = 0
-  for _, key in ipairs(redis.call('ZRANGE', index, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)) do
-    local ends = redis.call('PEXPIRETIME', sessions .. key)
-    if ends == -2 then
+  for _, key in ipairs(redis.call('ZRANGE', index, MARKS, now, 'BYSCORE', 'LIMIT', 0, most)) do
+    local left = redis.call('PTTL', sessions .. key)
+    if left == -2 then
       dropped = dropped + redis.call('ZREM', index, key)
     else
-      redis.call('ZADD', index, ends == -1 and NEVER or ends, key)
+      redis.call('ZADD', index, left == -1 and NEVER or tonumber(now) + left, key)
     end
   end
   return dropped
 end
 
--- Puts a session in an owner's index, or moves its expiry there.
-local function list(index, sessions, key, ends)
-  redis.call('ZADD', index, ends, key)
-  tidy(index, sessions, 2)
-  local keep = tonumber(ends) + GRACE
-  if redis.call('PEXPIRETIME', index) < keep then redis.call('PEXPIREAT', index, keep) end
+-- Puts a session in an owner's index, or moves its expiry there. One that was this owner's before (`known`) and is not
+-- in the index says that the index has lost something.
+local function list(index, sessions, key, ends, now, known)
+  local is_new = redis.call('ZADD', index, ends, key) == 1
+  if is_new and known then mark(index, LOST) end
+  tidy(index, sessions, now, 2)
+  local life = tonumber(ends) - tonumber(now) + GRACE
+  if redis.call('PTTL', index) < life then redis.call('PEXPIRE', index, life) end
+end
+
+-- Takes a session that was this owner's out of its index.
+local function unlist(index, key)
+  if redis.call('ZREM', index, key) == 0 then mark(index, LOST) end
+end
+
+-- Writes a session that lives for so many milliseconds from now. Redis refuses a life that is over already.
+local function put(key, payload, life)
+  if tonumber(life) > 0 then
+    redis.call('SET', key, payload, 'PX', life)
+  else
+    redis.call('DEL', key)
+  end
 end

@@ -26,6 +26,8 @@ pub struct Server {
     child: Child,
     port: u16,
     folder: PathBuf,
+    /// The program and what comes before its options.
+    program: Vec<String>,
     options: Vec<String>,
 }
 
@@ -38,15 +40,20 @@ impl Server {
     /// The same with further options, for a test of what `SESSION_REQUIRE` calls `kind`. They are words of the command
     /// line; in each, `PORT` stands for the server's port, and `FOLDER` for its folder.
     pub fn start_with(kind: &str, options: &[&str]) -> Option<Self> {
-        Self::launch(kind, None, options)
+        Self::launch(kind, &["redis-server"], None, options)
+    }
+
+    /// The same by another program, or below one: `faketime` say. `None` if it cannot be run.
+    pub fn start_by(program: &[&str], options: &[&str]) -> Option<Self> {
+        Self::launch("", program, None, options)
     }
 
     /// A sentinel, which has its options from a file that it rewrites.
     pub fn start_sentinel(text: &str) -> Option<Self> {
-        Self::launch("redis-sentinel", Some(text), &["--sentinel"])
+        Self::launch("redis-sentinel", &["redis-server"], Some(text), &["--sentinel"])
     }
 
-    fn launch(kind: &str, file: Option<&str>, options: &[&str]) -> Option<Self> {
+    fn launch(kind: &str, program: &[&str], file: Option<&str>, options: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("session-store-redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -62,7 +69,8 @@ impl Server {
             words.push(path.to_str().unwrap().to_owned());
         }
         words.extend(options.iter().map(|word| filled(word)));
-        let started = launch(port, &folder, &words);
+        let program: Vec<String> = program.iter().map(|word| (*word).to_owned()).collect();
+        let started = launch(&program, port, &folder, &words);
         let required = std::env::var("SESSION_REQUIRE").is_ok_and(|list| list.split(',').any(|s| s == kind));
         assert!(
             started.is_some() || !required,
@@ -71,7 +79,7 @@ impl Server {
         if started.is_none() {
             eprintln!("ignored: there is no redis-server");
         }
-        Some(Self { child: started?, port, folder, options: words })
+        Some(Self { child: started?, port, folder, program, options: words })
     }
 
     pub fn url(&self) -> String {
@@ -82,13 +90,17 @@ impl Server {
         self.port
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     pub fn restart(&mut self) {
-        self.child = launch(self.port, &self.folder, &self.options).unwrap();
+        self.child = launch(&self.program, self.port, &self.folder, &self.options).unwrap();
     }
 
     /// Sends a signal: `STOP` makes the server silent without closing anything, `CONT` wakes it.
@@ -129,8 +141,9 @@ fn free_port() -> u16 {
     }
 }
 
-fn launch(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
-    let mut command = Command::new("redis-server");
+fn launch(program: &[String], port: u16, folder: &Path, options: &[String]) -> Option<Child> {
+    let mut command = Command::new(program.first()?);
+    command.args(program.iter().skip(1));
     // Sentinels have a file of their own, which says it all.
     if !options.iter().any(|option| option == "--sentinel") {
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(folder);

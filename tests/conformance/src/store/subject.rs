@@ -34,12 +34,12 @@ impl Subject {
     }
 
     /// A store that no factory makes a second time.
-    pub(crate) fn alone(store: Arc<dyn Store>, expiry_precision: Duration) -> Self {
+    pub(crate) fn alone(store: Arc<dyn Store>, expiry_precision: Duration, clock: Clock) -> Self {
         let terms = Terms {
             name: "store".to_owned(),
             make: Box::new(|| Box::pin(async { Err("this store is made once".into()) })),
             expiry_precision,
-            clock: Clock::Argument,
+            clock,
             moving: Moving::OneStep,
             namespace: Namespace::Fresh,
         };
@@ -121,11 +121,24 @@ impl Subject {
     pub(crate) async fn after(&self, end: OffsetDateTime) -> OffsetDateTime {
         let later = end + Duration::from_millis(20);
         if self.terms.clock == Clock::Server {
-            while let Ok(rest) = Duration::try_from(later - OffsetDateTime::now_utc()) {
+            let gone = later + self.elapsed();
+            while let Ok(rest) = Duration::try_from(gone - OffsetDateTime::now_utc()) {
                 tokio::time::sleep(rest.max(Duration::from_millis(1))).await;
             }
         }
         later
+    }
+
+    /// How late it may be by the server's account: it counts a life from when it takes the write, and the cases say all the
+    /// while that it is when they began.
+    fn elapsed(&self) -> Duration {
+        match self.terms.clock {
+            Clock::Argument => Duration::ZERO,
+            Clock::Server => {
+                let elapsed = Duration::try_from(OffsetDateTime::now_utc() - self.now).unwrap_or_default();
+                elapsed + self.terms.expiry_precision
+            }
+        }
     }
 
     /// Whether the store believes what it is told of the time.
@@ -209,12 +222,12 @@ impl Subject {
         self.expires(found, put.expires_at)
     }
 
-    /// `found` must expire at `end` or a little earlier.
+    /// `found` must expire at `end` or a little earlier; by a server's clock, as exactly as that can be told.
     pub(crate) fn expires(&self, found: &Record, end: OffsetDateTime) -> Outcome {
-        let found = found.expires_at;
-        ensure!(found <= end, "the expiry is late: {found} instead of {end}");
+        let (found, elapsed) = (found.expires_at, self.elapsed());
+        ensure!(found <= end + elapsed, "the expiry is late: {found} instead of {end}");
         ensure!(
-            end - found <= self.terms.expiry_precision,
+            end - found <= self.terms.expiry_precision + elapsed,
             "the expiry is early by more than the store's precision: {found} instead of {end}"
         );
         Ok(())

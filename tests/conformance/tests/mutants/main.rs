@@ -55,6 +55,15 @@ fn a_store_with_a_clock_of_its_own_passes_if_it_says_so() -> Result<(), Failed> 
     passes(sound(Nature::ServerClock).server_clock())
 }
 
+fn a_store_that_asks_two_clocks_is_caught_when_they_differ() -> Result<(), Failed> {
+    if failed(&sound(Nature::ClockAhead).server_clock().report())
+        .contains("an_expired_session_is_not_shown_as_live")
+    {
+        return Ok(());
+    }
+    Err("a store whose server's clock is wrong passes, and its sessions end early".into())
+}
+
 fn a_store_of_whole_seconds_passes_if_it_says_so() -> Result<(), Failed> {
     passes(sound(Nature::WholeSeconds).expiry_precision(Duration::from_secs(1)))?;
     let failed = failed(&sound(Nature::WholeSeconds).report());
@@ -104,6 +113,7 @@ fn main() {
         the_unbroken_store_passes_every_case,
         a_store_that_ignores_the_touch_of_a_load_passes,
         a_store_with_a_clock_of_its_own_passes_if_it_says_so,
+        a_store_that_asks_two_clocks_is_caught_when_they_differ,
         a_store_of_whole_seconds_passes_if_it_says_so,
         a_store_with_one_namespace_passes_if_it_says_so,
         every_case_catches_a_broken_store,
