@@ -25,7 +25,7 @@ async fn a_panic_that_drops_the_handlers_session_leaves_it_as_it_was() {
     let exchange = world.begin(&cookie);
     panicking(exchange.session().await.unwrap());
     assert!(exchange.is_idle());
-    let _ = exchange.finish().await.unwrap();
+    assert!(exchange.finish().await.unwrap().set_cookie().is_none());
     let session = world.begin(&cookie).session().await.unwrap();
     assert_eq!(session.get::<i64>("n").unwrap(), Some(1));
 }
