@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use tracing::{Instrument as _, debug_span};
 
 use crate::error::Error;
+use crate::health::Shortfall;
 use crate::log;
 use crate::outage::OnOutage;
 use crate::save;
@@ -105,6 +106,15 @@ impl Shared {
             slot => Err(slot.unusable()),
         }
     }
+}
+
+/// Whether a save may leave out what only the policy asks for, if the store cannot do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unasked {
+    /// It may: the request is over, and is not to fail for it.
+    Optional,
+    /// A handler wants it saved, and may do without an extension at most.
+    Demanded,
 }
 
 /// Whether loading a session may extend its life.
@@ -201,21 +211,21 @@ impl Exchange {
                 Extending::Allowed => load.extend(now),
                 Extending::Declined => None,
             };
-            let answer = self.0.sessions.within_deadline(self.0.sessions.store().load(
-                load.key(),
-                extend.as_ref(),
-                now,
-            ));
-            let answer = match (log::failure("load", answer.await), on_outage) {
+            let answer = self.0.sessions.load(load.key(), extend.as_ref(), now).await;
+            let answer = match (log::failure("load", answer), on_outage) {
                 (Ok(answer), _) => answer,
                 // One user loses one session. The record is left as it is, for somebody to look at.
                 (Err(Error::Store(error)), _) if error.kind() == StoreErrorKind::Corrupt => None,
                 (Err(Error::Store(cause)), OnOutage::Anonymous) => {
+                    self.0.sessions.health().count(Shortfall::Anonymous);
                     let state = Box::new(load.stranger());
                     held.slot = Slot::Stranger(state, cause);
                     return Ok(());
                 }
-                (Err(error), _) => return Err(error),
+                (Err(error), _) => {
+                    self.0.sessions.health().count(Shortfall::Failed);
+                    return Err(error);
+                }
             };
             held.resume(answer, now);
         }
@@ -262,7 +272,10 @@ impl Exchange {
         if usage == Use::Unused {
             match self.load(Extending::Allowed, self.0.sessions.on_outage()).await {
                 Ok(_) => {}
-                Err(Error::Session(session_core::Error::OutsidePath)) => return Ok(Reply::none()),
+                // Nobody asked for the session: all that is lost is an extension of its life.
+                Err(Error::Session(session_core::Error::OutsidePath) | Error::Store(_)) => {
+                    return Ok(Reply::none());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -285,9 +298,7 @@ impl Exchange {
             Slot::Finished => return Err(Error::Finished),
         };
         let mut close = Some(save::close(&self.0.sessions, state, usage)?);
-        save::run(&self.0.sessions, &mut close)
-            .instrument(debug_span!(target: "session", "session.save"))
-            .await?;
+        self.0.save_through(&mut close, Unasked::Optional).await?;
         match close {
             Some(Close::Done(settled)) => Ok(self.reply(settled, usage)),
             Some(close) => Err(save::refusal(&close)),
@@ -313,13 +324,45 @@ impl Shared {
         let _gate = self.gate.lock().await;
         let state = self.take_open()?;
         let mut saving = Saving { shared: self, close: Some(save::close(&self.sessions, state, Use::Used)?) };
-        save::run(&self.sessions, &mut saving.close)
-            .instrument(debug_span!(target: "session", "session.save"))
-            .await?;
+        self.save_through(&mut saving.close, Unasked::Demanded).await?;
         match &saving.close {
             Some(Close::Done(_)) => Ok(()),
             Some(close) => Err(save::refusal(close)),
             None => Err(Error::Busy),
+        }
+    }
+
+    /// Carries out what is left to do of a save, but for what nobody needs of a store that cannot do it.
+    async fn save_through(&self, close: &mut Option<Close>, unasked: Unasked) -> Result<(), Error> {
+        let health = self.sessions.health();
+        // A store that has just said that it takes no writes is not asked again for every request.
+        if let (Some(Close::Touch(_)), Unasked::Optional) = (&close, unasked)
+            && health.is_unwritable(self.sessions.clock().now())
+        {
+            *close = close.take().map(Close::unwritten);
+            health.count(Shortfall::Unwritten);
+        }
+        let saved =
+            save::run(&self.sessions, close).instrument(debug_span!(target: "session", "session.save")).await;
+        let Err(Error::Store(error)) = saved else { return saved };
+        let dispensable = match (&close, unasked) {
+            (_, Unasked::Optional) | (Some(Close::Touch(_)), Unasked::Demanded) => true,
+            (_, Unasked::Demanded) => false,
+        };
+        if dispensable {
+            *close = close.take().map(Close::unwritten);
+        }
+        match close {
+            Some(Close::Done(_)) => {
+                health.count(Shortfall::Unwritten);
+                Ok(())
+            }
+            _ => {
+                if unasked == Unasked::Optional {
+                    health.count(Shortfall::Failed);
+                }
+                Err(error.into())
+            }
         }
     }
 
@@ -328,8 +371,7 @@ impl Shared {
         let _gate = self.gate.lock().await;
         let key = self.change(|state| Ok(state.stored_key().cloned().ok_or(session_core::Error::Gone)?))?;
         let now = self.sessions.clock().now();
-        let answer = self.sessions.within_deadline(self.sessions.store().load(&key, None, now)).await;
-        let answer = log::failure("reload", answer)?;
+        let answer = log::failure("reload", self.sessions.load(&key, None, now).await)?;
         self.change(|state| Ok(state.reload(answer, now)?))
     }
 

@@ -36,6 +36,7 @@ mod error;
 mod exchange;
 mod fields;
 mod guard;
+mod health;
 mod layers;
 mod log;
 mod outage;

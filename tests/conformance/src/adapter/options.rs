@@ -8,6 +8,7 @@ use session_core::policy::{
     PolicyBuilder, PolicyError, Resave, Rolling, SameSitePolicy, SaveUninitialized, Secure, TrustProxy, Unset,
 };
 use session_core::{Keyring, Policy};
+use session_driver::OnOutage;
 use time::OffsetDateTime;
 
 use super::site::Site;
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     adjust: Vec<Adjust>,
     #[serde(skip)]
     pub(crate) deadline: Duration,
+    #[serde(skip)]
+    pub(crate) on_outage: OnOutage,
     #[serde(skip)]
     pub(crate) login_page: Option<&'static str>,
 }
@@ -91,6 +94,7 @@ pub(crate) fn express() -> Options {
         adjust: Vec::new(),
         // A case that is about something else must not fail because the machine is busy.
         deadline: Duration::from_secs(20),
+        on_outage: OnOutage::FailClosed,
         login_page: None,
     }
 }
@@ -118,6 +122,12 @@ impl Options {
 
     pub(crate) fn save_uninitialized(mut self) -> Self {
         self.save_uninitialized = true;
+        self
+    }
+
+    /// In an outage, pages are shown as to a stranger.
+    pub(crate) fn anonymous_in_an_outage(mut self) -> Self {
+        self.on_outage = OnOutage::Anonymous;
         self
     }
 
