@@ -1,7 +1,7 @@
 //! How the store fares: what is logged of an outage, what is remembered of a store that takes no writes, and how few ask
 //! a store that is coming back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub(crate) enum Shortfall {
 pub(crate) struct Health {
     /// Whether anything is amiss: all that a request looks at while nothing is.
     amiss: AtomicBool,
+    /// Counts the reads that were answered while something was amiss.
+    recoveries: AtomicU64,
     book: Mutex<Book>,
     trials: Semaphore,
 }
@@ -83,7 +85,12 @@ pub(crate) struct Period {
 
 impl Health {
     pub(crate) fn new() -> Self {
-        Self { amiss: AtomicBool::new(false), book: Mutex::default(), trials: Semaphore::new(TRIALS) }
+        Self {
+            amiss: AtomicBool::new(false),
+            recoveries: AtomicU64::new(0),
+            book: Mutex::default(),
+            trials: Semaphore::new(TRIALS),
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -103,8 +110,19 @@ impl Health {
         self.trials.acquire().await.ok()
     }
 
-    /// Takes down what became of a question.
-    pub(crate) fn note(&self, asked: Asked, failure: Option<&StoreError>, now: OffsetDateTime) {
+    /// To be taken when a question is asked, for [`note`](Self::note).
+    pub(crate) fn recoveries(&self) -> u64 {
+        self.recoveries.load(Ordering::Acquire)
+    }
+
+    /// Takes down what became of a question that was asked at `recoveries`.
+    pub(crate) fn note(
+        &self,
+        asked: Asked,
+        failure: Option<&StoreError>,
+        recoveries: u64,
+        now: OffsetDateTime,
+    ) {
         let kind = failure.map(StoreError::kind);
         match (failure, kind) {
             (Some(error), Some(StoreErrorKind::ReadOnly)) => {
@@ -117,9 +135,14 @@ impl Health {
                 if self.is_amiss() {
                     let mut book = self.book();
                     book.answered(asked, now);
+                    if asked == Asked::Read {
+                        self.recoveries.fetch_add(1, Ordering::Release);
+                    }
                     self.amiss.store(book.is_amiss(), Ordering::Release);
                 }
             }
+            // An older question: the store has answered since.
+            (Some(_), _) if asked == Asked::Read && recoveries != self.recoveries() => {}
             (Some(error), _) => {
                 let mut book = self.book();
                 book.failed(asked, error, now);

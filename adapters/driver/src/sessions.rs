@@ -282,7 +282,7 @@ impl Sessions {
         self.read_within_deadline(async {
             match store.load(key, extend, now).await {
                 Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
-                    health.note(Asked::Write, Some(&error), now);
+                    health.note(Asked::Write, Some(&error), health.recoveries(), now);
                     store.load(key, None, now).await
                 }
                 answer => answer,
@@ -326,10 +326,11 @@ impl Sessions {
         asked: Asked,
         answer: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let recoveries = self.0.health.recoveries();
         let answer = tokio::time::timeout(self.0.deadline, answer)
             .await
             .unwrap_or_else(|_| Err(StoreError::unavailable("no answer within the deadline")));
-        self.0.health.note(asked, answer.as_ref().err(), self.0.clock.now());
+        self.0.health.note(asked, answer.as_ref().err(), recoveries, self.0.clock.now());
         answer
     }
 

@@ -338,13 +338,14 @@ async fn play(way: Way, scripts: &[(Script, When)]) -> Result<(), String> {
     Ok(())
 }
 
-/// Every way in which one or two requests of the browser fall into a revocation: what goes wrong.
-async fn enumerate(way: Way) -> (usize, Vec<String>) {
+/// Every way in which up to `most` requests of the browser, two at most, fall into a revocation: what goes wrong.
+async fn enumerate(way: Way, most: usize) -> (usize, Vec<String>) {
     let whens: Vec<When> = (0..5).flat_map(|number| [When::At(number), When::SavesAt(number)]).collect();
     let one = || SCRIPTS.into_iter().flat_map(|script| whens.iter().map(move |when| (script, *when)));
     let mut runs: Vec<Vec<(Script, When)>> = vec![vec![]];
     runs.extend(one().map(|one| vec![one]));
     runs.extend(one().flat_map(|first| one().map(move |second| vec![first, second])));
+    runs.retain(|scripts| scripts.len() <= most);
     let mut wrong = Vec::new();
     for scripts in &runs {
         if let Err(error) = play(way, scripts).await {
@@ -358,13 +359,13 @@ async fn enumerate(way: Way) -> (usize, Vec<String>) {
 
 #[tokio::test]
 async fn a_revocation_ends_its_session_whatever_its_browser_does_meanwhile() {
-    let (runs, wrong) = enumerate(Way::Ours).await;
+    let (runs, wrong) = enumerate(Way::Ours, 2).await;
     assert_eq!(runs, 1 + 70 + 70 * 70);
     assert!(wrong.is_empty(), "{} of {runs}, the first: {}", wrong.len(), wrong[0]);
 }
 
 #[tokio::test]
 async fn a_revocation_that_names_no_version_is_caught() {
-    let (_, wrong) = enumerate(Way::WithoutBase).await;
+    let (_, wrong) = enumerate(Way::WithoutBase, 1).await;
     assert!(wrong.iter().any(|wrong| wrong.contains("renew At(1)")), "{wrong:?}");
 }

@@ -297,7 +297,7 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 }
 
 /// What stands after each `before`, up to `end`.
-fn each<'a>(text: &'a str, before: &'a str, end: char) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn each<'a>(text: &'a str, before: &'a str, end: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     let after = move |(at, _): (usize, &str)| {
         let (head, tail) = (&text[..at], &text[at + before.len()..]);
         Some((head, tail.split(end).next()?))
@@ -321,7 +321,7 @@ fn the_page_on_logging_has_every_event_with_its_level_and_no_other() {
     sources(&root.join("adapters/driver/src"), &mut driver);
     let mut emitted = BTreeSet::new();
     for source in &driver {
-        for (before, event) in each(source, "event = \"", '"') {
+        for (before, event) in each(source, "event = \"", "\"") {
             emitted.insert((event.to_owned(), level(before)));
         }
     }
@@ -340,7 +340,7 @@ fn the_page_on_logging_has_every_event_with_its_level_and_no_other() {
     }
     for source in &stores {
         for macro_name in ["tracing::error!(", "tracing::warn!(", "tracing::info!(", "tracing::debug!("] {
-            for (_, call) in each(source, macro_name, ';') {
+            for (_, call) in each(source, macro_name, ");") {
                 let message = call.rsplit('"').nth(1).unwrap();
                 assert!(messages.contains(message), "docs/logging.md lacks what a store logs: {message:?}");
             }
