@@ -1,4 +1,20 @@
 //! Ending one session of an owner from outside it, wherever it moves meanwhile.
+//!
+//! ```
+//! use session_core::revoke::Revoking;
+//! use session_core::store::{Deleted, Version};
+//! use session_core::{Owner, StoreKey};
+//! # use time::macros::datetime;
+//!
+//! # let now = datetime!(2030-01-01 0:00 UTC);
+//! let owner = Owner::new("user1").ok_or("too long")?;
+//! let Revoking::Delete(step) = Revoking::begin(owner, StoreKey::from_stored("key"), Version::from(1)) else {
+//!     return Err("it begins with a step".into());
+//! };
+//! // A driver asks the store to delete `step.key()` at `step.base()`, and hands the answer on.
+//! assert!(matches!(step.resume(Deleted::Done, now), Revoking::Ended));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use time::OffsetDateTime;
 

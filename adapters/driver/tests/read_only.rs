@@ -17,8 +17,10 @@ fn preset() -> PolicyBuilder {
     Policy::express_session(Keyring::new(common::SECRET)).max_age(24 * HOUR)
 }
 
+type MakePolicy = fn() -> PolicyBuilder;
+
 /// Every way in which a policy may want something written that no handler asked for.
-fn policies() -> Vec<(&'static str, fn() -> PolicyBuilder)> {
+fn policies() -> Vec<(&'static str, MakePolicy)> {
     vec![
         ("default", policy),
         ("every request", || policy().rolling(Rolling::EveryRequest).touch_after(Duration::ZERO)),
