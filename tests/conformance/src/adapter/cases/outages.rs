@@ -335,7 +335,9 @@ async fn a_store_that_takes_no_writes_fails_a_change(it: Subject) -> Outcome {
     }
     is_unavailable(&site.browser().visit("/play", [insert("n", 2)]).await?)?;
     site.read_only(false).await?;
-    ensure_eq!(browser.play([insert("m", 2), get("n")]).await?.seen, [json!(1)], "what is left");
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "what is left");
+    browser.visit("/play", [insert("n", 3)]).await?.expect(200)?;
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(3)], "what is written later");
     Ok(())
 }
 
