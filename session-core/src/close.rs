@@ -63,6 +63,18 @@ pub struct Refused {
 }
 
 impl Close {
+    /// Goes on without a write that nobody but the policy asked for, after the store could not do it: an extension, an
+    /// unchanged record that is written again, an empty session that is kept. The session is then served as it is in the store,
+    /// and a session that is not stored gets no cookie. What a handler changed is still to be saved: such a step stays.
+    pub fn unwritten(self) -> Self {
+        match self {
+            Self::Touch(step) => step.unwritten(),
+            Self::Update(step) => step.unwritten(),
+            Self::Create(step) => step.unwritten(),
+            Self::Done(_) | Self::Refused(_) | Self::Rename(_) | Self::Delete(_) => self,
+        }
+    }
+
     /// Gives the session back from wherever its saving was broken off. What the store did of the last step is unknown.
     #[must_use]
     pub fn abandon(self) -> Box<State> {
@@ -182,6 +194,11 @@ impl State {
         // What an earlier save of this request wanted to announce is gone with the session.
         self.announce = CookieVerb::Leave;
         self.settle(cookie)
+    }
+
+    /// Whether whatever is to be written is the policy's wish alone.
+    fn is_unasked(&self) -> bool {
+        self.intent == Intent::Keep && self.change() == Change::None
     }
 
     /// The session was ended by another request while this one ran. What this one changed cannot be kept; if it changed

@@ -12,6 +12,7 @@ mod merge;
 pub mod open;
 pub mod policy;
 pub mod record;
+pub mod revoke;
 pub mod state;
 pub mod store;
 mod successor;

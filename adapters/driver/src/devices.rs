@@ -3,29 +3,32 @@
 use std::fmt;
 use std::sync::Arc;
 
-use session_core::store::{Directory, Record};
+use session_core::revoke::Revoking;
+use session_core::store::{Directory, Record, Stored};
 use session_core::{Owner, StoreKey};
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::log;
 use crate::session::Session;
 use crate::sessions::Sessions;
 
-/// Looks sessions up by their owner, and ends them. Needs a store that is a [`Directory`].
+/// After this many steps, each of which found the session changed, a revocation gives up.
+const MAX_STEPS: u32 = 256;
+
+/// Looks sessions up by their owner, and ends them: [`Sessions::devices`].
 ///
 /// ```
 /// # tokio_test();
 /// # fn tokio_test() { tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use session_core::{Keyring, Owner, Policy};
-/// use session_driver::{Devices, Sessions};
+/// use session_driver::Sessions;
 /// use session_store_memory::MemoryStore;
-/// use std::sync::Arc;
 ///
-/// let store = Arc::new(MemoryStore::new());
 /// let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build().unwrap();
-/// let sessions = Sessions::new(policy, store.clone());
-/// let devices = Devices::new(&sessions, store);
+/// let sessions = Sessions::with_directory(policy, MemoryStore::new());
+/// let devices = sessions.devices().unwrap();
 ///
 /// let ended = devices.revoke_all(&Owner::new("user1").unwrap()).await.unwrap();
 /// assert_eq!(ended, 0);
@@ -58,25 +61,20 @@ pub struct Device {
 
 impl Devices {
     /// `directory` is the store that `sessions` uses.
-    pub fn new(sessions: &Sessions, directory: Arc<dyn Directory>) -> Self {
-        Self { sessions: sessions.clone(), directory }
+    pub(crate) fn new(sessions: Sessions, directory: Arc<dyn Directory>) -> Self {
+        Self { sessions, directory }
     }
 
-    async fn entries(&self, owner: &Owner) -> Result<Vec<(StoreKey, Device)>, Error> {
-        let now = self.now();
-        let found = self.sessions.within_deadline(self.directory.sessions_of(owner, now)).await?;
-        Ok(found
-            .into_iter()
-            .map(|(key, stored)| {
-                let device = Device {
-                    handle: key.handle(),
-                    created_at: stored.record.created_at(),
-                    expires_at: stored.record.expires_at,
-                    record: stored.record,
-                };
-                (key, device)
-            })
-            .collect())
+    async fn entries(&self, owner: &Owner) -> Result<Vec<(StoreKey, Stored)>, Error> {
+        let found = self.directory.sessions_of(owner, self.now());
+        log::failure("sessions_of", self.sessions.read_within_deadline(found).await)
+    }
+
+    async fn end_all(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, Error> {
+        let ended = self.sessions.within_deadline(self.directory.revoke(owner, keep)).await;
+        let ended = log::failure("revoke", ended)?;
+        log::revoked(ended);
+        Ok(ended)
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -90,22 +88,51 @@ impl Devices {
     ///
     /// [`Error::Store`] if the store could not answer.
     pub async fn list(&self, owner: &Owner) -> Result<Vec<Device>, Error> {
-        Ok(self.entries(owner).await?.into_iter().map(|(_, device)| device).collect())
+        let device = |(key, stored): (StoreKey, Stored)| Device {
+            handle: key.handle(),
+            created_at: stored.record.created_at(),
+            expires_at: stored.record.expires_at,
+            record: stored.record,
+        };
+        Ok(self.entries(owner).await?.into_iter().map(device).collect())
     }
 
-    /// Ends one session of this owner, named by its handle; answers whether there was one. Another owner's is never ended.
+    /// Ends one session of this owner, named by its handle; answers whether this call ended it. Another owner's is never
+    /// ended.
+    ///
+    /// A session that moves to a new id meanwhile is followed and ended where it is. `false` if there is no such session (any
+    /// more): it is over, or another owner's by now, or it was renewed before this call and has a new handle, which
+    /// [`list`](Self::list) shows.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store could not answer.
+    /// [`Error::Store`] if the store could not answer, [`Error::Contended`] if the session changed each time: call it again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the session as it was, or ended.
     pub async fn revoke(&self, owner: &Owner, handle: &str) -> Result<bool, Error> {
-        let Some((key, _)) = self.entries(owner).await?.into_iter().find(|(key, _)| key.handle() == handle)
-        else {
+        let entries = self.entries(owner).await?;
+        let Some((key, stored)) = entries.into_iter().find(|(key, _)| key.handle() == handle) else {
             return Ok(false);
         };
-        self.sessions.within_deadline(self.directory.delete(&key, None)).await?;
-        tracing::info!(target: "session", event = "revoked", sessions = 1);
-        Ok(true)
+        let mut revoking = Revoking::begin(owner.clone(), key, stored.version);
+        for _ in 0..MAX_STEPS {
+            let step = match revoking {
+                Revoking::Delete(step) => step,
+                Revoking::Ended => {
+                    log::revoked(1);
+                    return Ok(true);
+                }
+                Revoking::NotFound => return Ok(false),
+            };
+            let answer =
+                self.sessions.within_deadline(self.directory.delete(step.key(), Some(step.base()))).await;
+            let answer = log::failure("delete", answer)?;
+            log::deleted(&answer);
+            revoking = step.resume(answer, self.now());
+        }
+        Err(log::contended())
     }
 
     /// Ends all sessions of an owner except the one at hand; answers how many.
@@ -115,9 +142,7 @@ impl Devices {
     /// [`Error::Store`] if the store could not answer.
     pub async fn revoke_others(&self, owner: &Owner, current: &Session) -> Result<u64, Error> {
         let key = current.stored_key()?;
-        let ended = self.sessions.within_deadline(self.directory.revoke(owner, key.as_ref())).await?;
-        tracing::info!(target: "session", event = "revoked", sessions = ended);
-        Ok(ended)
+        self.end_all(owner, key.as_ref()).await
     }
 
     /// Ends all sessions of an owner; answers how many. Requests on their way cannot bring them back.
@@ -126,8 +151,6 @@ impl Devices {
     ///
     /// [`Error::Store`] if the store could not answer.
     pub async fn revoke_all(&self, owner: &Owner) -> Result<u64, Error> {
-        let ended = self.sessions.within_deadline(self.directory.revoke(owner, None)).await?;
-        tracing::info!(target: "session", event = "revoked", sessions = ended);
-        Ok(ended)
+        self.end_all(owner, None).await
     }
 }

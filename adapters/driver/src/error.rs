@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use session_core::store::{StoreError, StoreErrorKind};
 use thiserror::Error;
-use tracing::{debug, error};
 
 use crate::guard::Challenge;
+use crate::log::{self, Severity};
 
 /// Why a session could not be loaded, used or saved. No variant shows an id, a secret or a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,6 +38,9 @@ pub enum Error {
     /// No session layer around this route has a cookie of this name.
     #[error("no session layer around this route has a cookie called `{0}`; add one, or correct the name")]
     NoLayerNamed(&'static str),
+    /// The sessions of an owner are asked for, and the store was not given as one that finds them.
+    #[error("these sessions were made without a directory; make them with Sessions::with_directory")]
+    NoDirectory,
     /// Nobody has signed in, on a route for those who have.
     #[error("nobody has signed in, and this route is for those who have")]
     NotSignedIn(Challenge),
@@ -64,7 +67,12 @@ impl Error {
             Self::Session(session_core::Error::Gone | session_core::Error::InDoubt) => 409,
             Self::NotSignedIn(Challenge::Unauthorized) => 401,
             Self::NotSignedIn(Challenge::LoginPage(_)) => 303,
-            Self::Session(_) | Self::Finished | Self::Busy | Self::NoLayer | Self::NoLayerNamed(_) => 500,
+            Self::Session(_)
+            | Self::Finished
+            | Self::Busy
+            | Self::NoLayer
+            | Self::NoLayerNamed(_)
+            | Self::NoDirectory => 500,
         }
     }
 
@@ -86,10 +94,27 @@ impl Error {
     }
 
     /// Logs that the client gets this error in place of a response. Adapters call it when they make that response.
+    ///
+    /// An `ERROR` if somebody must act on it. What comes of an outage, of requests that come late or of visitors who have not
+    /// signed in is a `DEBUG`: the outage has been logged when it began, the late request when its changes were refused.
     pub fn report(&self) {
+        log::answered(self);
+    }
+
+    pub(crate) fn severity(&self) -> Severity {
         match self {
-            Self::NotSignedIn(_) => debug!(target: "session", event = "not_signed_in"),
-            _ => error!(target: "session", event = "request_failed", error = %self),
+            Self::Store(error) if error.kind() == StoreErrorKind::Corrupt => Severity::Fault,
+            Self::Session(session_core::Error::Gone | session_core::Error::InDoubt)
+            | Self::Store(_)
+            | Self::Contended
+            | Self::NotSignedIn(_) => Severity::Expected,
+            Self::Session(_)
+            | Self::Finished
+            | Self::Busy
+            | Self::Randomness
+            | Self::NoLayer
+            | Self::NoLayerNamed(_)
+            | Self::NoDirectory => Severity::Fault,
         }
     }
 }

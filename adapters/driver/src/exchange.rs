@@ -15,12 +15,17 @@ use time::OffsetDateTime;
 use tracing::{Instrument as _, debug_span};
 
 use crate::error::Error;
+use crate::health::Shortfall;
 use crate::log;
 use crate::outage::OnOutage;
 use crate::save;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::settle::{self, Finishing};
+
+mod saving;
+
+use saving::Unasked;
 
 /// The session's part of one request.
 ///
@@ -214,21 +219,21 @@ impl Exchange {
                 Extending::Allowed => load.extend(now),
                 Extending::Declined => None,
             };
-            let answer = self.0.sessions.within_deadline(self.0.sessions.store().load(
-                load.key(),
-                extend.as_ref(),
-                now,
-            ));
-            let answer = match (log::failure("load", answer.await), on_outage) {
+            let answer = self.0.sessions.load(load.key(), extend.as_ref(), now).await;
+            let answer = match (log::failure("load", answer), on_outage) {
                 (Ok(answer), _) => answer,
                 // One user loses one session. The record is left as it is, for somebody to look at.
                 (Err(Error::Store(error)), _) if error.kind() == StoreErrorKind::Corrupt => None,
                 (Err(Error::Store(cause)), OnOutage::Anonymous) => {
+                    self.0.sessions.health().count(Shortfall::Anonymous);
                     let state = Box::new(load.stranger());
                     held.slot = Slot::Stranger(state, cause);
                     return Ok(());
                 }
-                (Err(error), _) => return Err(error),
+                (Err(error), _) => {
+                    self.0.sessions.health().count(Shortfall::Failed);
+                    return Err(error);
+                }
             };
             held.resume(answer, now);
         }
@@ -275,7 +280,10 @@ impl Exchange {
         if usage == Use::Unused {
             match self.load(Extending::Allowed, self.0.sessions.on_outage()).await {
                 Ok(_) => {}
-                Err(Error::Session(session_core::Error::OutsidePath)) => return Ok(Reply::none()),
+                // Nobody asked for the session: all that is lost is an extension of its life.
+                Err(Error::Session(session_core::Error::OutsidePath) | Error::Store(_)) => {
+                    return Ok(Reply::none());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -299,10 +307,7 @@ impl Exchange {
         };
         let close = Some(save::close(&self.0.sessions, state, usage)?);
         let mut finishing = Finishing { sessions: &self.0.sessions, close };
-        let saved = save::run(&self.0.sessions, &mut finishing.close)
-            .instrument(debug_span!(target: "session", "session.save"))
-            .await;
-        if let Err(error) = saved {
+        if let Err(error) = self.0.save_through(&mut finishing.close, Unasked::Optional).await {
             return Err(finishing.failed(error));
         }
         match finishing.close.take() {
@@ -320,45 +325,6 @@ impl Exchange {
         match usage {
             Use::Used => reply,
             Use::Unused => reply.unused(),
-        }
-    }
-}
-
-impl Shared {
-    /// Saves the session now and goes on with it.
-    pub(crate) async fn save(&self) -> Result<(), Error> {
-        let _gate = self.gate.lock().await;
-        let state = self.take_open()?;
-        let mut saving = Saving { shared: self, close: Some(save::close(&self.sessions, state, Use::Used)?) };
-        save::run(&self.sessions, &mut saving.close)
-            .instrument(debug_span!(target: "session", "session.save"))
-            .await?;
-        match &saving.close {
-            Some(Close::Done(_)) => Ok(()),
-            Some(close) => Err(save::refusal(close)),
-            None => Err(Error::Busy),
-        }
-    }
-
-    /// Takes the data as it is in the store now.
-    pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let _gate = self.gate.lock().await;
-        let key = self.change(|state| Ok(state.stored_key().cloned().ok_or(session_core::Error::Gone)?))?;
-        let now = self.sessions.clock().now();
-        let answer = self.sessions.within_deadline(self.sessions.store().load(&key, None, now)).await;
-        let answer = log::failure("reload", answer)?;
-        self.change(|state| Ok(state.reload(answer, now)?))
-    }
-
-    fn take_open(&self) -> Result<Box<State>, Error> {
-        let mut slot = self.lock();
-        match std::mem::replace(&mut *slot, Slot::Busy) {
-            Slot::Open(state) => Ok(state),
-            other => {
-                let error = other.unusable();
-                *slot = other;
-                Err(error)
-            }
         }
     }
 }
@@ -420,20 +386,6 @@ impl Slot {
                 log::opened(&state);
                 Self::Open(state)
             }
-        }
-    }
-}
-
-/// A session on its way through a save. Put back when dropped, wherever the save was.
-struct Saving<'a> {
-    shared: &'a Shared,
-    close: Option<Close>,
-}
-
-impl Drop for Saving<'_> {
-    fn drop(&mut self) {
-        if let Some(close) = self.close.take() {
-            self.shared.put_back(Slot::Open(close.abandon()));
         }
     }
 }

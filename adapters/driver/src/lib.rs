@@ -44,6 +44,7 @@ mod extract;
 mod fields;
 mod framework;
 mod guard;
+mod health;
 mod layers;
 mod log;
 mod outage;

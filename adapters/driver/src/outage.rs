@@ -3,8 +3,18 @@
 /// What a request gets that has a session cookie, while the store cannot answer. For a
 /// [layer](crate::SessionsBuilder::on_outage) or for a [route](crate::Exchange::session_on_outage).
 ///
-/// Neither logs anybody out: no cookie is set, changed or taken away, and when the store is back the user is where he was.
-/// Requests without a cookie that only read do not notice an outage.
+/// Neither logs anybody out: no cookie is set, changed or taken away, and when the store is back its users are signed in as
+/// before. Requests without a cookie that only read do not notice an outage.
+///
+/// ```
+/// use session_core::{Keyring, Policy};
+/// use session_driver::{OnOutage, Sessions};
+/// use session_store_memory::MemoryStore;
+///
+/// let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build()?;
+/// let shop = Sessions::builder(policy, MemoryStore::new()).on_outage(OnOutage::Anonymous).build();
+/// # Ok::<(), session_core::policy::PolicyError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnOutage {

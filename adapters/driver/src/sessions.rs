@@ -1,6 +1,7 @@
 //! The policy, the store and the clock of an application, put together once at its start.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -9,13 +10,17 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use session_core::close::CookieProblem;
 use session_core::id::ENTROPY_BYTES;
-use session_core::store::{Store, StoreError};
-use session_core::{Policy, RequestFacts, SessionId};
+use session_core::store::{Directory, Extend, Store, StoreError, StoreErrorKind, Stored};
+use session_core::{Policy, RequestFacts, SessionId, StoreKey};
+use time::OffsetDateTime as Time;
 
 use crate::clock::{Clock, SystemClock};
+use crate::devices::Devices;
 use crate::error::Error;
 use crate::exchange::{Exchange, Slot};
 use crate::guard;
+use crate::health::{Asked, Health};
+use crate::log;
 use crate::outage::OnOutage;
 use crate::session::Session;
 
@@ -42,11 +47,14 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     policy: Policy,
     store: Arc<dyn Store>,
+    /// The same store, if it can list sessions.
+    directory: Option<Arc<dyn Directory>>,
     clock: Arc<dyn Clock>,
     genid: GenId,
     deadline: Duration,
     login_page: Option<Arc<str>>,
     on_outage: OnOutage,
+    health: Health,
     /// One bit for each cookie problem that has been warned of.
     warned: AtomicU8,
 }
@@ -120,16 +128,38 @@ impl Sessions {
         Self::builder(policy, store).build()
     }
 
+    /// Sessions in a store that finds them by their owner: [`devices`](Self::devices) lists and ends them.
+    #[must_use]
+    pub fn with_directory(policy: Policy, store: impl Directory) -> Self {
+        Self::builder_with_directory(policy, store).build()
+    }
+
     /// Sessions of which more is to be said.
     pub fn builder(policy: Policy, store: impl Store) -> SessionsBuilder {
+        Self::collect(policy, Arc::new(store), None)
+    }
+
+    /// Sessions of which more is to be said, in a store that finds them by their owner.
+    pub fn builder_with_directory(policy: Policy, store: impl Directory) -> SessionsBuilder {
+        let store = Arc::new(store);
+        Self::collect(policy, store.clone(), Some(store))
+    }
+
+    fn collect(
+        policy: Policy,
+        store: Arc<dyn Store>,
+        directory: Option<Arc<dyn Directory>>,
+    ) -> SessionsBuilder {
         SessionsBuilder(Inner {
             policy,
-            store: Arc::new(store),
+            store,
+            directory,
             clock: Arc::new(SystemClock),
             genid: Arc::new(system_id),
             deadline: DEFAULT_DEADLINE,
             login_page: None,
             on_outage: OnOutage::FailClosed,
+            health: Health::new(),
             warned: AtomicU8::new(0),
         })
     }
@@ -168,6 +198,46 @@ impl Sessions {
         Ok(session.exists()?.then_some(session))
     }
 
+    /// The sessions of an owner, for a page of devices and for "log out everywhere".
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDirectory`] if these were not made [`with_directory`](Self::with_directory).
+    pub fn devices(&self) -> Result<Devices, Error> {
+        let directory = self.0.directory.clone().ok_or(Error::NoDirectory)?;
+        Ok(Devices::new(self.clone(), directory))
+    }
+
+    /// Asks the store for a session that nobody has, for a readiness check: `Ok` if it answers within the deadline.
+    ///
+    /// It says whether sessions can be read. A store that takes no writes at the moment is ready: it serves who is signed in.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use session_core::{Keyring, Policy};
+    /// # use session_driver::Sessions;
+    /// # use session_store_memory::MemoryStore;
+    /// # let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build().unwrap();
+    /// let sessions = Sessions::new(policy, MemoryStore::new());
+    ///
+    /// let status = if sessions.ping().await.is_ok() { 200 } else { 503 };
+    /// assert_eq!(status, 200);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store could not answer, [`Error::Randomness`] if no id can be made to ask for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed, whenever the future is dropped.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let key = system_id().ok_or(Error::Randomness)?.key(self.0.policy.ids_at_rest());
+        let answer = self.ask(Asked::Read, self.0.store.load(&key, None, self.0.clock.now())).await;
+        log::failure("ping", answer.map_err(Error::from)).map(drop)
+    }
+
     /// The policy.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -196,15 +266,72 @@ impl Sessions {
         (self.0.genid)()
     }
 
-    /// Waits for the store, but no longer than the deadline.
+    pub(crate) fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// Loads a record. A store that takes no writes at the moment is asked again without extending.
+    pub(crate) async fn load(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: Time,
+    ) -> Result<Option<Stored>, Error> {
+        let Inner { store, health, .. } = &*self.0;
+        let extend = extend.filter(|_| !health.is_unwritable(now));
+        self.read_within_deadline(async {
+            match store.load(key, extend, now).await {
+                Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
+                    health.note(Asked::Write, Some(&error), health.recoveries(), now);
+                    store.load(key, None, now).await
+                }
+                answer => answer,
+            }
+        })
+        .await
+    }
+
+    /// Waits for the store to do something, but no longer than the deadline.
     pub(crate) async fn within_deadline<T>(
         &self,
         answer: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(self.0.deadline, answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(StoreError::unavailable("no answer within the deadline").into()),
-        }
+        Ok(self.ask(Asked::Write, answer).await?)
+    }
+
+    /// Waits for the store to say something, but no longer than the deadline. While a store is coming back, few ask it at a
+    /// time: the others wait for their turn, within the same deadline.
+    pub(crate) async fn read_within_deadline<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        Ok(self
+            .ask(Asked::Read, async {
+                let Some(turn) = self.0.health.turn().await else { return answer.await };
+                // A question that the store has swallowed must not keep the others waiting until the deadline.
+                let mut answer = pin!(answer);
+                match tokio::time::timeout(self.0.deadline / 4, answer.as_mut()).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        drop(turn);
+                        answer.await
+                    }
+                }
+            })
+            .await?)
+    }
+
+    async fn ask<T>(
+        &self,
+        asked: Asked,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let recoveries = self.0.health.recoveries();
+        let answer = tokio::time::timeout(self.0.deadline, answer)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unavailable("no answer within the deadline")));
+        self.0.health.note(asked, answer.as_ref().err(), recoveries, self.0.clock.now());
+        answer
     }
 
     /// Warns once of each reason why cookies cannot be set.
@@ -216,7 +343,7 @@ impl Sessions {
             _ => 8,
         };
         if self.0.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
-            tracing::warn!(target: "session", event = "cookie_not_set", reason = %problem);
+            log::cookie_not_set(problem);
         }
     }
 }

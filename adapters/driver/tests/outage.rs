@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{World, policy};
+use common::{Gate, World, policy};
 use session_core::Owner;
 use session_core::policy::{Rolling, SaveUninitialized};
 use session_core::store::StoreErrorKind;
 use session_driver::{Error, OnOutage, Session};
+use tokio::task::JoinSet;
 
 fn is_outage<T>(answer: Result<T, Error>, what: &str) {
     match answer {
@@ -132,4 +134,83 @@ async fn a_route_that_uses_no_session_is_served_anonymously_though_its_policy_ro
     world.probe.set_down(true);
     let reply = world.begin(&cookie).finish().await.unwrap();
     assert_eq!((reply.set_cookie(), reply.vary(), reply.cache_control(None)), (None, None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_at_a_time_ask_a_store_that_is_coming_back_and_all_are_served() {
+    let world = Arc::new(World::new(policy()));
+    let cookie = world.logged_in().await;
+    world.probe.set_hanging(true);
+    for _ in 0..8 {
+        is_outage(world.request(&cookie, |_| Ok(())).await, "a store that does not answer");
+    }
+    world.probe.most_inside();
+    let gate = world.probe.hold(Gate::AfterLoads);
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(world.probe.most_inside(), 16, "while the store hangs");
+        world.probe.set_hanging(false);
+        while world.probe.arrived_so_far() < 1000 - 16 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            gate.add_permits(8);
+        }
+        gate.add_permits(1000);
+    };
+    let (answers, ()) = tokio::join!(crowd(&world, &cookie, 1000), back);
+    let lost = answers.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!(lost, 16, "those whose question the store has swallowed");
+    assert!(world.probe.most_inside() <= 32, "in the store at a time, the swallowed ones included");
+
+    world.probe.hold(Gate::AfterLoads);
+    let release = async {
+        world.probe.arrived(100).await;
+        world.probe.release();
+    };
+    let (answers, ()) = tokio::join!(crowd(&world, &cookie, 100), release);
+    assert!(answers.iter().all(Result::is_ok), "all at once when it is well");
+}
+
+/// So many requests at the same time, and what they come to.
+async fn crowd(world: &Arc<World>, cookie: &str, count: usize) -> Vec<Result<(), Error>> {
+    let mut requests = JoinSet::new();
+    for _ in 0..count {
+        let (world, cookie) = (world.clone(), cookie.to_owned());
+        requests.spawn(async move { world.request(&cookie, |_| Ok(())).await.map(drop) });
+    }
+    requests.join_all().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_says_whether_sessions_can_be_read() {
+    let world = World::new(policy());
+    world.sessions.ping().await.unwrap();
+    assert_eq!(world.probe.verbs(), ["load"]);
+    world.probe.set_read_only(true);
+    world.sessions.ping().await.unwrap();
+    world.probe.set_down(true);
+    is_outage(world.sessions.ping().await, "a ping");
+    world.probe.set_down(false);
+    world.sessions.ping().await.unwrap();
+    world.probe.set_hanging(true);
+    let began = tokio::time::Instant::now();
+    is_outage(world.sessions.ping().await, "a ping without an answer");
+    assert_eq!(began.elapsed(), session_driver::DEFAULT_DEADLINE);
+}
+
+#[tokio::test]
+async fn what_only_the_policy_wants_written_fails_no_request_in_an_outage() {
+    let world = World::new(policy().rolling(Rolling::EveryRequest).touch_after(Duration::ZERO));
+    let cookie = world.logged_in().await;
+    world.clock.advance(Duration::from_secs(60));
+    let exchange = world.begin(&cookie);
+    exchange.session().await.unwrap().get::<i64>("n").unwrap();
+    world.probe.set_down(true);
+    let _ = exchange.finish().await.unwrap();
+    let _ = world.begin(&cookie).finish().await.unwrap();
+
+    let world = World::new(policy().save_uninitialized(SaveUninitialized::On));
+    world.probe.set_down(true);
+    assert_eq!(world.request("", |_| Ok(())).await.unwrap(), "", "and no cookie");
+    let exchange = world.begin("");
+    is_outage(exchange.session().await.unwrap().save().await, "what a handler wants written");
 }

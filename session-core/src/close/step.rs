@@ -54,6 +54,10 @@ impl Create {
         }
     }
 
+    pub(super) fn unwritten(self) -> Close {
+        if self.state.is_unasked() { self.state.settle(CookieVerb::Leave) } else { Close::Create(self) }
+    }
+
     /// Gives the session back after the store could not answer.
     #[must_use]
     pub fn abandon(self) -> Box<State> {
@@ -121,6 +125,10 @@ impl Update {
         }
     }
 
+    pub(super) fn unwritten(self) -> Close {
+        if self.state.is_unasked() { self.state.settle(self.cookie) } else { Close::Update(self) }
+    }
+
     /// Gives the session back after the store could not answer.
     #[must_use]
     pub fn abandon(mut self) -> Box<State> {
@@ -179,6 +187,10 @@ impl Touch {
             // Whoever changed the record has extended its life, or moved it to an id that this response must not undo.
             Touched::Changed => self.state.settle(CookieVerb::Leave),
         }
+    }
+
+    pub(super) fn unwritten(self) -> Close {
+        self.state.settle(self.cookie)
     }
 
     /// Gives the session back after the store could not answer.

@@ -8,6 +8,8 @@
     reason = "a test says what it expects"
 )]
 
+pub mod log;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -35,6 +37,10 @@ struct Inner {
     down: AtomicBool,
     hanging: AtomicBool,
     corrupt: AtomicBool,
+    read_only: AtomicBool,
+    /// How many calls are in the store at this moment, and how many were at most.
+    inside: AtomicUsize,
+    most_inside: AtomicUsize,
     folding: AtomicBool,
     /// When set, a write waits for a permit before (`Some(true)`) or after it takes effect.
     gate: Mutex<Option<(Gate, Arc<Semaphore>)>>,
@@ -72,6 +78,15 @@ impl Probe {
         self.0.corrupt.store(corrupt, Ordering::SeqCst);
     }
 
+    pub fn set_read_only(&self, read_only: bool) {
+        self.0.read_only.store(read_only, Ordering::SeqCst);
+    }
+
+    /// How many calls were in the store at a time, at most, since this was last asked.
+    pub fn most_inside(&self) -> usize {
+        self.0.most_inside.swap(0, Ordering::SeqCst)
+    }
+
     /// Holds calls back until permits are added to the semaphore.
     pub fn hold(&self, gate: Gate) -> Arc<Semaphore> {
         let semaphore = Arc::new(Semaphore::new(0));
@@ -93,10 +108,18 @@ impl Probe {
         }
     }
 
+    /// How many calls have been held back since `hold`.
+    pub fn arrived_so_far(&self) -> usize {
+        self.0.arrived.load(Ordering::SeqCst)
+    }
+
     async fn enter(&self, verb: &'static str) -> Result<(), StoreError> {
         self.0.verbs.lock().unwrap().push(verb);
         if self.0.down.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("connection refused"));
+        }
+        if self.0.read_only.load(Ordering::SeqCst) && verb != "load" {
+            return Err(StoreError::read_only("READONLY"));
         }
         if self.0.hanging.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -118,6 +141,23 @@ impl Probe {
     }
 }
 
+/// A call that is in the store.
+struct Inside<'a>(&'a Inner);
+
+impl<'a> Inside<'a> {
+    fn of(inner: &'a Inner) -> Self {
+        let inside = inner.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        inner.most_inside.fetch_max(inside, Ordering::SeqCst);
+        Self(inner)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[async_trait]
 impl Store for Probe {
     async fn load(
@@ -126,7 +166,11 @@ impl Store for Probe {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
+        let _inside = Inside::of(&self.0);
         self.enter("load").await?;
+        if extend.is_some() && self.0.read_only.load(Ordering::SeqCst) {
+            return Err(StoreError::read_only("READONLY"));
+        }
         if self.0.corrupt.load(Ordering::SeqCst) {
             return Err(StoreError::corrupt("the payload is not text"));
         }

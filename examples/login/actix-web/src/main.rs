@@ -21,7 +21,7 @@ async fn main() -> Result<(), StartError> {
     login_site::log_to_stderr();
 
     let storage = Storage::open(&options).await?;
-    let (sessions, devices) = storage.sessions(login_site::policy(&options)?);
+    let (sessions, devices) = storage.sessions(login_site::policy(&options)?)?;
     let devices = Data::new(devices);
 
     let app = move || {

@@ -24,7 +24,7 @@ async fn main() -> Result<(), StartError> {
     login_site::log_to_stderr();
 
     let storage = Storage::open(&options).await?;
-    let (sessions, devices) = storage.sessions(login_site::policy(&options)?);
+    let (sessions, devices) = storage.sessions(login_site::policy(&options)?)?;
 
     let pages = Route::new()
         .at("/", get(home))

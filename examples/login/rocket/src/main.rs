@@ -22,7 +22,7 @@ async fn main() -> Result<(), StartError> {
     login_site::log_to_stderr();
 
     let storage = Storage::open(&options).await?;
-    let (sessions, devices) = storage.sessions(login_site::policy(&options)?);
+    let (sessions, devices) = storage.sessions(login_site::policy(&options)?)?;
 
     // What Rocket.toml says is for the application of whoever calls this one.
     let config = rocket::Config {

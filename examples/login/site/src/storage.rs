@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use session_core::Policy;
-use session_core::store::{Directory, Store};
+use session_core::store::Directory;
 use session_driver::{Devices, Sessions};
 use session_store_memory::MemoryStore;
 use session_store_sql::SqliteStore;
@@ -57,12 +57,14 @@ impl Storage {
     }
 
     /// The sessions in this store, and the devices of their owners.
-    #[must_use]
-    pub fn sessions(&self, policy: Policy) -> (Sessions, Devices) {
-        let store: Arc<dyn Store> = self.directory.clone();
-        let sessions = Sessions::new(policy, store);
-        let devices = Devices::new(&sessions, self.directory.clone());
-        (sessions, devices)
+    ///
+    /// # Errors
+    ///
+    /// None: this store finds sessions by their owner.
+    pub fn sessions(&self, policy: Policy) -> Result<(Sessions, Devices), session_driver::Error> {
+        let sessions = Sessions::with_directory(policy, self.directory.clone());
+        let devices = sessions.devices()?;
+        Ok((sessions, devices))
     }
 
     /// Closes the store, when the last request is done.

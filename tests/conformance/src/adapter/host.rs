@@ -66,6 +66,10 @@ pub(crate) enum Ask {
         site: u64,
         verbs: BTreeSet<Verb>,
     },
+    ReadOnly {
+        site: u64,
+        on: bool,
+    },
     Hold {
         site: u64,
         verb: Verb,
@@ -255,6 +259,7 @@ impl Place for Mounted {
                 Box::pin(std::future::ready(calls.map(json)))
             }
             Ask::Fail { site, verbs } => answer(running(site).map(|site| site.probe.fail(verbs))),
+            Ask::ReadOnly { site, on } => answer(running(site).map(|site| site.probe.set_read_only(on))),
             Ask::Hold { site, verb } => answer(running(site).map(|site| site.probe.hold(verb))),
             Ask::Release { site } => answer(running(site).map(|site| site.probe.release())),
             Ask::Held { site, count } => on(running(site), move |site| async move {

@@ -49,6 +49,7 @@ pub(crate) struct Probe {
 struct State {
     calls: Calls,
     failing: BTreeSet<Verb>,
+    read_only: bool,
 }
 
 impl Probe {
@@ -68,6 +69,15 @@ impl Probe {
     /// From now on these fail, and no others.
     pub(crate) fn fail(&self, verbs: BTreeSet<Verb>) {
         self.state().failing = verbs;
+    }
+
+    /// From now on it takes no writes, or takes them again.
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        self.state().read_only = read_only;
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.state().read_only
     }
 
     /// From now on, calls of this verb wait.
@@ -139,7 +149,13 @@ impl Probe {
             // The sender lives as long as this store.
             let _released = holding.wait_for(|holding| !is_held(holding)).await;
         }
-        if failing { Err(StoreError::unavailable("the test has switched it off")) } else { Ok(()) }
+        if failing {
+            Err(StoreError::unavailable("the test has switched it off"))
+        } else if self.is_read_only() && verbs != [Verb::Read] {
+            Err(read_only())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -155,6 +171,9 @@ impl Store for Handle {
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
         self.0.note(&[Verb::Read]).await?;
+        if extend.is_some() && self.0.is_read_only() {
+            return Err(read_only());
+        }
         self.0.store.load(key, extend, now).await
     }
 
@@ -199,4 +218,8 @@ impl Store for Handle {
         self.0.note(&[Verb::Destroy]).await?;
         self.0.store.delete(key, base).await
     }
+}
+
+fn read_only() -> StoreError {
+    StoreError::read_only("the test has made it read-only")
 }

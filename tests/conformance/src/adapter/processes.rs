@@ -198,6 +198,7 @@ impl Place for Shared {
                 }
                 Ask::Clock { site, .. }
                 | Ask::Fail { site, .. }
+                | Ask::ReadOnly { site, .. }
                 | Ask::Hold { site, .. }
                 | Ask::Release { site } => each(all, &subject, site, &ask).await.map(|_| Value::Null),
                 // There is one store, and each of them sees all of it.

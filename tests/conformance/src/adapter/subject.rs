@@ -208,6 +208,11 @@ impl Server {
         self.ask(Ask::Fail { site: self.0.number, verbs }).await.map(drop)
     }
 
+    /// From now on the store takes no writes, or takes them again.
+    pub(crate) async fn read_only(&self, on: bool) -> Outcome {
+        self.ask(Ask::ReadOnly { site: self.0.number, on }).await.map(drop)
+    }
+
     /// From now on the store's calls of this verb wait.
     pub(crate) async fn hold(&self, verb: Verb) -> Outcome {
         self.ask(Ask::Hold { site: self.0.number, verb }).await.map(drop)

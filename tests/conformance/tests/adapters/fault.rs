@@ -103,6 +103,8 @@ faults! {
     DropsCacheControl => ["a_response_that_sets_a_cookie_is_not_stored_by_caches", "a_response_that_takes_a_cookie_away_is_not_stored_by_caches"],
     /// `public` stands beside `no-store`.
     AppendsCacheControl => ["a_public_response_is_made_private_if_it_sets_a_cookie"],
+    /// As if nothing but a cookie could be wrong to keep.
+    CachesPagesWithoutACookie => ["a_site_that_is_shown_as_to_a_stranger_is_kept_by_no_cache"],
     /// Nothing is ever cached.
     NoStoreAlways => ["a_response_that_only_read_may_be_stored_for_its_cookie", "what_a_handler_tells_caches_stands_where_no_cookie_is_set"],
     /// To 64 KiB.

@@ -281,6 +281,7 @@ impl Connection {
         let present = text(headers, &CACHE_CONTROL);
         match (reply.cache_control(present), self.fault) {
             (_, Some(Fault::DropsCacheControl)) => {}
+            (Some(_), Some(Fault::CachesPagesWithoutACookie)) if reply.set_cookie().is_none() => {}
             (Some(value), Some(Fault::AppendsCacheControl)) => {
                 headers.append(CACHE_CONTROL, HeaderValue::from_static(value));
             }

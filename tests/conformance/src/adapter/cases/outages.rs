@@ -32,6 +32,12 @@ promises! {
     ours a_store_that_does_not_answer_fails_the_request_in_time;
     ours a_route_that_names_no_session_does_not_notice_an_outage;
     ours an_optional_session_fails_if_the_store_does needs Optional;
+    ours a_site_may_be_shown_as_to_a_stranger_in_an_outage;
+    ours a_site_that_is_shown_as_to_a_stranger_is_kept_by_no_cache;
+    ours a_change_in_an_outage_fails_though_the_site_is_shown;
+    ours a_guard_lets_nobody_pass_in_an_outage_and_sends_nobody_to_log_in needs Guard;
+    ours a_store_that_takes_no_writes_stops_no_reader;
+    ours a_store_that_takes_no_writes_fails_a_change;
     ours a_failed_renewal_leaves_the_old_session;
     ours a_route_may_show_its_page_as_to_a_stranger_during_an_outage needs OnOutage;
     ours a_route_may_fail_during_an_outage_where_the_layer_shows_its_pages needs OnOutage;
@@ -297,4 +303,78 @@ async fn a_failed_renewal_leaves_the_old_session(it: Subject) -> Outcome {
         ensure_eq!(site.records().await?.len(), 1, "records");
     }
     Ok(())
+}
+
+async fn a_site_may_be_shown_as_to_a_stranger_in_an_outage(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe().rolling().anonymous_in_an_outage()).await?;
+    let before = browser.session_cookie();
+    site.fail(&[Verb::Read, Verb::Write, Verb::Touch, Verb::Destroy]).await?;
+    let page = browser.visit("/play", [get("n"), Step::Owner]).await?.expect(200)?;
+    ensure_eq!(page.seen, [Value::Null, Value::Null], "what a stranger sees");
+    ensure!(page.set_cookies().is_empty(), "a cookie is set");
+    browser.visit("/idle", [status(201)]).await?.expect(201)?;
+    site.fail(&[]).await?;
+    ensure_eq!(browser.session_cookie(), before, "the cookie");
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
+    Ok(())
+}
+
+async fn a_site_that_is_shown_as_to_a_stranger_is_kept_by_no_cache(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe().anonymous_in_an_outage()).await?;
+    site.fail(&[Verb::Read]).await?;
+    let page = browser.visit("/play", [get("n")]).await?.expect(200)?;
+    ensure!(page.lists("cache-control", "no-store"), "Cache-Control does not say no-store");
+    ensure!(page.lists("vary", "cookie"), "Vary does not name Cookie");
+    Ok(())
+}
+
+async fn a_change_in_an_outage_fails_though_the_site_is_shown(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe().anonymous_in_an_outage()).await?;
+    site.fail(&[Verb::Read]).await?;
+    for step in [insert("n", 2), Step::Renew, Step::Regenerate, Step::Destroy, Step::Login("ann".to_owned())]
+    {
+        is_unavailable(&browser.visit("/play", [step]).await?)?;
+    }
+    site.fail(&[]).await?;
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "the value");
+    Ok(())
+}
+
+async fn a_store_that_takes_no_writes_stops_no_reader(it: Subject) -> Outcome {
+    for options in [safe(), safe().rolling(), safe().resave(), express(), express().resave().rolling()] {
+        let (site, browser) = begun(&it, options.max_age(MINUTE).save_uninitialized()).await?;
+        site.wait(MINUTE / 2).await?;
+        site.read_only(true).await?;
+        for _ in 0..2 {
+            let page = browser.visit("/play", [get("n")]).await?.expect(200)?;
+            ensure_eq!(page.seen, [json!(1)], "the value");
+        }
+        browser.visit("/idle", [status(201)]).await?.expect(201)?;
+        let page = site.browser().visit("/play", [get("n")]).await?.expect(200)?;
+        ensure!(page.set_cookies().is_empty(), "a cookie for a session that is not stored");
+    }
+    Ok(())
+}
+
+async fn a_store_that_takes_no_writes_fails_a_change(it: Subject) -> Outcome {
+    let (site, browser) = begun(&it, safe()).await?;
+    site.read_only(true).await?;
+    for step in [insert("n", 2), Step::Renew, Step::Destroy, Step::Login("ann".to_owned())] {
+        is_unavailable(&browser.visit("/play", [step]).await?)?;
+    }
+    is_unavailable(&site.browser().visit("/play", [insert("n", 2)]).await?)?;
+    site.read_only(false).await?;
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(1)], "what is left");
+    browser.visit("/play", [insert("n", 3)]).await?.expect(200)?;
+    ensure_eq!(browser.play([get("n")]).await?.seen, [json!(3)], "what is written later");
+    Ok(())
+}
+
+async fn a_guard_lets_nobody_pass_in_an_outage_and_sends_nobody_to_log_in(it: Subject) -> Outcome {
+    let options = safe().login_page("/log-in").anonymous_in_an_outage();
+    let (site, browser) = it.begun(options, [Step::Login("ann".to_owned())]).await?;
+    site.fail(&[Verb::Read]).await?;
+    is_unavailable(&browser.visit("/signed-in", [Step::Owner]).await?)?;
+    site.fail(&[]).await?;
+    browser.visit("/signed-in", [Step::Owner]).await?.expect(200).map(drop)
 }
