@@ -214,6 +214,8 @@ pub enum Deleted {
 ///
 /// A caller may drop the future of any verb at any await. A store must then leave a record as it was or as it
 /// was to be, never in between: in particular never a record without an expiry.
+/// Whoever comes next must not notice: no lock, no open transaction and no connection in the middle of an answer may be left. Most
+/// client libraries cannot promise that for a future that is dropped; a task that outlives its caller can.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The record under `key`, with the expiry in force and its version; `None` if there is none.

@@ -19,7 +19,7 @@ Run the conformance suites and print what each store and adapter keeps of its pr
 
 Usage: cargo xtask conformance [--store NAME|all] [--adapter NAME|all] [--json FILE] [--html FILE]
 
-  --store NAME    memory, sqlite, postgres, mysql, redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica,
+  --store NAME    memory, sqlite, postgres, pgbouncer, mysql, redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica,
                   migrating, or all
   --adapter NAME  axum, actix-web, rocket, poem, or all
   --json FILE     write the result of every case there, too

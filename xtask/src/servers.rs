@@ -6,7 +6,7 @@ use crate::process;
 use crate::services::{self, Env, Kind};
 
 /// The store tests that CI must not pass by testing nothing: what their suites are named.
-const REQUIRED: &str = "memory,sqlite,redis,redis-cluster,redis-sentinel,mongodb,mongodb-object,mongodb-replica,postgres,mysql,node";
+const REQUIRED: &str = "memory,sqlite,redis,redis-cluster,redis-sentinel,mongodb,mongodb-object,mongodb-replica,postgres,pgbouncer,mysql,node";
 
 static SERVERS: OnceLock<Result<Env, String>> = OnceLock::new();
 

@@ -10,6 +10,7 @@ mod kind;
 mod mariadb;
 mod mongo;
 mod mongo_wire;
+mod pgbouncer;
 mod ports;
 mod postgres;
 mod primary;
@@ -19,6 +20,7 @@ mod state;
 mod tools;
 mod verbs;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::args::{Arg, Args};
@@ -40,11 +42,14 @@ Usage: cargo xtask services <up|down|status|env> [--only KIND,...]
   status  say of each whether it runs and answers; exit 1 if one that was started does not
   env     print `export NAME=url` lines: eval \"$(cargo xtask services env)\"
 
-  --only KIND,...   redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica, postgres, mysql
+  --only KIND,...   redis, redis-cluster, redis-sentinel, mongodb, mongodb-replica, postgres, pgbouncer, mysql
 
 A server is not started when its variable is already set; that one is used then:
   REDIS_URL, REDIS_CLUSTER_URLS, REDIS_SENTINEL_URLS (primary named `mymaster`), MONGODB_URL,
-  MONGODB_REPLICA_URL, POSTGRES_URL, MYSQL_URL. The two Redis lists are separated by commas.
+  MONGODB_REPLICA_URL, POSTGRES_URL, PGBOUNCER_URL, MYSQL_URL. The two Redis lists are separated by commas.
+
+pgbouncer is PgBouncer in transaction mode with three server connections, in front of that PostgreSQL; `--only pgbouncer`
+provides both.
 
 What is running is recorded in target/services.json. Missing servers are installed when this runs as root on
 Debian or Ubuntu; mongod is taken from a Python wheel. With CI=true, `up` fails if one could not be provided.
@@ -124,12 +129,29 @@ pub(crate) fn run(mut args: Args) -> Result<(), Stop> {
 /// starts one. What cannot be provided is in the answer; an error means that nothing could be tried.
 pub(crate) fn ensure(kinds: &[Kind]) -> Result<Env, String> {
     let recorded = Recorded::lock()?;
+    let behind: BTreeSet<Kind> = kinds.iter().filter_map(|kind| kind.behind()).collect();
+    let first: BTreeSet<Kind> = kinds.iter().copied().filter(|kind| kind.behind().is_none()).collect();
+    let mut services = provide(&(&first | &behind), &[], &recorded)?;
+    let then = kinds.iter().copied().filter(|kind| kind.behind().is_some()).collect();
+    let in_front = provide(&then, &services, &recorded)?;
+    services.extend(in_front);
+    services.sort_by_key(|service| service.kind);
+    recorded.discard_folder_if_empty()?;
+    Ok(Env { services })
+}
+
+/// The part of [`ensure`] for kinds that may start at once. `before` are those that they may stand in front of.
+fn provide(kinds: &BTreeSet<Kind>, before: &[Service], recorded: &Recorded) -> Result<Vec<Service>, String> {
+    let behind = |kind: Kind| before.iter().find(|service| Some(service.kind) == kind.behind());
     let mut services = Vec::new();
     let mut needed = Vec::new();
     for &kind in kinds {
+        // What stands in front of a server that has just been started knows of an older one, if of any.
+        let is_stale =
+            behind(kind).is_some_and(|service| service.result.as_ref().is_ok_and(|found| found.started));
         if let Some(url) = named_by_environment(kind, &recorded.read()) {
             services.push(Service { kind, result: adopt(kind, url) });
-        } else if let Some(provided) = still_running(kind, &recorded.read()) {
+        } else if let Some(provided) = still_running(kind, &recorded.read()).filter(|_| !is_stale) {
             services.push(Service { kind, result: Ok(provided) });
         } else {
             needed.push(kind);
@@ -137,8 +159,14 @@ pub(crate) fn ensure(kinds: &[Kind]) -> Result<Env, String> {
     }
     recorded.discard(&needed)?;
     let started: Vec<Service> = std::thread::scope(|scope| {
-        let recorded = &recorded;
-        let start = |kind| scope.spawn(move || start(kind, recorded));
+        let start = |kind| {
+            let url = match behind(kind).map(|service| &service.result) {
+                Some(Ok(provided)) => Ok(provided.url.clone()),
+                Some(Err(why)) => Err(format!("the server behind it is missing: {why}")),
+                None => Ok(String::new()),
+            };
+            scope.spawn(move || url.and_then(|url| start(kind, &url, recorded)))
+        };
         let threads: Vec<_> = needed.iter().map(|&kind| (kind, start(kind))).collect();
         let joined = threads.into_iter().map(|(kind, thread)| {
             let died = |_| Err("starting it failed in an unforeseen way, see above".to_owned());
@@ -147,9 +175,7 @@ pub(crate) fn ensure(kinds: &[Kind]) -> Result<Env, String> {
         joined.collect()
     });
     services.extend(started);
-    services.sort_by_key(|service| service.kind);
-    recorded.discard_folder_if_empty()?;
-    Ok(Env { services })
+    Ok(services)
 }
 
 /// From now on, the services of this process are nobody else's: it takes none that the environment names or that runs already,
@@ -167,8 +193,10 @@ pub(crate) fn stop(kinds: &[Kind]) -> Result<Vec<(Kind, usize)>, String> {
     Ok(stopped)
 }
 
-/// Starts one kind. Another process may take a port between choosing and binding it; then it is tried once more.
-fn start(kind: Kind, recorded: &Recorded) -> Result<Provided, String> {
+/// Starts one kind, in front of the server at `behind` if it stands before one.
+///
+/// Another process may take a port between choosing and binding it; then it is tried once more.
+fn start(kind: Kind, behind: &str, recorded: &Recorded) -> Result<Provided, String> {
     let begun = Instant::now();
     let attempt = || -> Result<Provided, Fault> {
         let tools = tools::of(kind)?;
@@ -180,6 +208,7 @@ fn start(kind: Kind, recorded: &Recorded) -> Result<Provided, String> {
             Kind::Mongodb => mongo::single(&mut group, tools),
             Kind::MongodbReplica => mongo::replica_set(&mut group, tools),
             Kind::Postgres => postgres::single(&mut group, tools),
+            Kind::Pgbouncer => pgbouncer::single(&mut group, tools, behind),
             Kind::Mysql => mariadb::single(&mut group, tools),
         }?;
         let provided =

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::MongoStore;
 use crate::error::store_error;
 use crate::moment::date;
+use crate::outlive::Verbs;
 use crate::payload::stored;
 use crate::schema::{EXPIRES, KEY, MOVED_FROM, MOVED_TO, OWNER};
 use crate::store::{ask, by_key, coming, fields, unexpired};
@@ -18,7 +19,7 @@ use crate::store::{ask, by_key, coming, fields, unexpired};
 const PASSES: u32 = 8;
 
 #[async_trait]
-impl Directory for MongoStore {
+impl Directory for Verbs {
     async fn sessions_of(
         &self,
         owner: &Owner,

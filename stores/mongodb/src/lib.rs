@@ -121,6 +121,7 @@ mod error;
 mod moment;
 mod name;
 mod object;
+mod outlive;
 mod payload;
 mod schema;
 mod store;

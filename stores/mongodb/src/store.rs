@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::MongoStore;
 use crate::error::{is_duplicate, store_error};
 use crate::moment::date;
+use crate::outlive::Verbs;
 use crate::payload::{Session, is_at, stored};
 use crate::schema::{EXPIRES, KEY, MOVED_FROM, MOVED_TO, OWNER, SESSION};
 
@@ -23,7 +24,7 @@ use crate::schema::{EXPIRES, KEY, MOVED_FROM, MOVED_TO, OWNER, SESSION};
 const OVER: DateTime = DateTime::from_millis(0);
 
 #[async_trait]
-impl Store for MongoStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,

@@ -1,5 +1,7 @@
 //! The verbs of [`Store`]. Each is one round trip, but for what [`apart`](crate::apart) does in a cluster.
 
+use std::panic::resume_unwind;
+
 use async_trait::async_trait;
 use redis::Value;
 use session_core::StoreKey;
@@ -133,7 +135,21 @@ impl Store for RedisStore {
         names_its_owner(replace.record)?;
         let lane = self.lane();
         let replaced = if self.is_apart() {
-            self.in_time(self.replace_apart(replace, &lane)).await?
+            // A caller that goes away in the middle of the steps would leave a copy that nobody has the key of, for all its
+            // life. So they are a task, which goes on.
+            let (store, lane) = (self.clone(), lane.clone());
+            let (old, new, base) = (replace.old.clone(), replace.new.clone(), replace.base.clone());
+            let (record, tombstone) = (replace.record.clone(), replace.tombstone.cloned());
+            let steps = tokio::spawn(async move {
+                let tombstone = tombstone.as_ref();
+                let replace = Replace { old: &old, new: &new, record: &record, base: &base, tombstone };
+                store.in_time(store.replace_apart(replace, &lane)).await
+            });
+            match steps.await {
+                Ok(replaced) => replaced?,
+                Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                Err(_) => return Err(StoreError::unavailable("the runtime is shutting down")),
+            }
         } else {
             self.in_time(self.replace_at_once(replace, &lane)).await?
         };

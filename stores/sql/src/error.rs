@@ -4,6 +4,8 @@
 //! URL with its password. So no message passes; the code says enough to look the matter up.
 
 use session_core::store::StoreError;
+#[cfg(feature = "sqlite")]
+use session_core::store::StoreErrorKind;
 
 /// What a client library's error means for the caller.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
@@ -45,7 +47,17 @@ pub(crate) fn too_late() -> StoreError {
 /// Others were writing all the time, so nothing was written.
 #[cfg(feature = "sqlite")]
 pub(crate) fn no_turn() -> StoreError {
-    StoreError::unavailable("other writes took too long; nothing was written")
+    StoreError::read_only("other writes took too long; nothing was written")
+}
+
+/// What an error means for who only reads: that nothing can be written is no answer to that.
+#[cfg(feature = "sqlite")]
+pub(crate) fn reading_error(error: sqlx::Error) -> StoreError {
+    let error = store_error(error);
+    match error.kind() {
+        StoreErrorKind::ReadOnly => StoreError::unavailable("the database file is locked or full"),
+        _ => error,
+    }
 }
 
 fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
@@ -68,8 +80,14 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
 #[cfg(feature = "sqlite")]
 fn from_sqlite(code: i32) -> StoreError {
     match code & 0xff {
-        // BUSY, LOCKED, PROTOCOL: somebody else holds the lock. NOMEM, INTERRUPT, IOERR, CANTOPEN: may pass.
-        5 | 6 | 7 | 9 | 10 | 14 | 15 => StoreError::unavailable(format!("SQLite result code {code}")),
+        // BUSY, LOCKED: somebody else holds the lock.
+        5 | 6 => StoreError::read_only(format!("SQLite result code {code}: another process holds the lock")),
+        // READONLY.
+        8 => StoreError::read_only(format!("SQLite result code {code}: the file may only be read")),
+        // FULL.
+        13 => StoreError::read_only(format!("SQLite result code {code}: there is no space left")),
+        // NOMEM, INTERRUPT, IOERR, CANTOPEN, PROTOCOL: may pass.
+        7 | 9 | 10 | 14 | 15 => StoreError::unavailable(format!("SQLite result code {code}")),
         // A damaged file (11, 26) is not a damaged record: the whole store is out of order.
         _ => StoreError::refused(format!("SQLite result code {code}")),
     }
@@ -86,13 +104,33 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
 /// letters and digits.
 #[cfg(feature = "postgres")]
 fn from_postgres(state: &str) -> StoreError {
-    // Connection (08), rolled back (40), resources (53), stopped or shutting down (57), lock not available (55P03).
-    let passing = ["08", "40", "53", "57", "55P03"];
-    if passing.iter().any(|class| state.starts_with(class)) {
-        StoreError::unavailable(format!("SQLSTATE {state}"))
-    } else {
-        StoreError::refused(format!("SQLSTATE {state}"))
-    }
+    let (kind, what): (fn(String) -> StoreError, _) = match state {
+        "25006" => (StoreError::read_only, ": the server, or the database, may only be read"),
+        "53100" => (StoreError::read_only, ": the server's disk is full"),
+        "55P03" => (StoreError::read_only, ": another session has locked the row"),
+        "28000" | "28P01" => (
+            StoreError::refused,
+            ": the server does not let this account in; check the user name, the password and pg_hba.conf",
+        ),
+        "3D000" => (StoreError::refused, ": there is no such database; make it, or correct its name"),
+        "3F000" => (StoreError::refused, ": there is no such schema; make it, or correct its name"),
+        "42501" => (
+            StoreError::refused,
+            ": the account lacks a right; grant it SELECT, INSERT, UPDATE and DELETE on the table, and let it own the \
+             table if the store is to make or change it",
+        ),
+        "26000" | "42P05" => (
+            StoreError::refused,
+            ": a prepared statement is not the connection's own; behind a pooler in transaction mode, build the store with \
+             `pooler(Pooler::Transaction)`",
+        ),
+        // Connection, rolled back, resources, stopped or shutting down.
+        _ if ["08", "40", "53", "57"].iter().any(|class| state.starts_with(class)) => {
+            (StoreError::unavailable, "")
+        }
+        _ => (StoreError::refused, ""),
+    };
+    kind(format!("SQLSTATE {state}{what}"))
 }
 
 /// A column does not hold what this crate puts there, for code that speaks the client library's errors.
@@ -104,9 +142,23 @@ pub(crate) fn not_a_session() -> sqlx::Error {
 /// By [error number](https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html).
 #[cfg(feature = "mysql")]
 fn from_mysql(number: u16) -> StoreError {
-    match number {
+    let (kind, what): (fn(String) -> StoreError, _) = match number {
+        // `read_only`, a read-only transaction, InnoDB or the server in read-only mode.
+        1290 | 1792 | 1836 | 1874 => (StoreError::read_only, ": the server may only be read"),
+        1021 | 1114 => (StoreError::read_only, ": the server's disk, or the table, is full"),
+        1205 => (StoreError::read_only, ": another session has locked the row"),
+        1045 | 1698 => (
+            StoreError::refused,
+            ": the server does not let this account in; check the user name, the password and the account's host",
+        ),
+        1049 => (StoreError::refused, ": there is no such database; make it, or correct its name"),
+        1044 | 1142 | 1143 => (
+            StoreError::refused,
+            ": the account lacks a right; grant it SELECT, INSERT, UPDATE and DELETE on the table, and CREATE, ALTER and \
+             INDEX if the store is to make or change it",
+        ),
         // Too many connections (1040, 1203, 1226), out of memory (1037, 1038, 1041), shutting down (1053, 1077, 1079),
-        // locked too long, deadlock (1205, 1213), broken off (1152, 1158 to 1161, 1184, 1317, 1927, 1969, 3024).
+        // deadlock (1213), broken off (1152, 1158 to 1161, 1184, 1317, 1927, 1969, 3024, 4031).
         1037
         | 1038
         | 1040
@@ -118,15 +170,16 @@ fn from_mysql(number: u16) -> StoreError {
         | 1158..=1161
         | 1184
         | 1203
-        | 1205
         | 1213
         | 1226
         | 1317
         | 1927
         | 1969
-        | 3024 => StoreError::unavailable(format!("MySQL error {number}")),
-        _ => StoreError::refused(format!("MySQL error {number}")),
-    }
+        | 3024
+        | 4031 => (StoreError::unavailable, ""),
+        _ => (StoreError::refused, ""),
+    };
+    kind(format!("MySQL error {number}{what}"))
 }
 
 /// The server's error number, if the error is the server's.

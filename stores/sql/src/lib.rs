@@ -42,10 +42,18 @@ compile_error!("this crate is for databases: choose one or more of its features 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod digest;
 mod error;
+mod extending;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod health;
+mod lazy;
 mod moment;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod name;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod outcome;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod outlive;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod purge;

@@ -1,6 +1,6 @@
 //! Every promise of a session store, for each database of this crate.
 //!
-//! PostgreSQL is tried at `POSTGRES_URL`, MySQL or MariaDB at `MYSQL_URL`, each in tables of its own that are removed
+//! PostgreSQL is tried at `POSTGRES_URL`, and behind PgBouncer in transaction mode at `PGBOUNCER_URL`; MySQL or MariaDB at `MYSQL_URL`, each in tables of its own that are removed
 //! again; where the variable is not set, the cases are reported as ignored.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
@@ -12,9 +12,11 @@ fn main() {
     }
     #[cfg(feature = "postgres")]
     {
-        let schema = format!("conformance_{:016x}", rand::random::<u64>());
-        postgres::suite(&schema).run();
-        postgres::remove(&schema);
+        for server in [postgres::DIRECT, postgres::POOLED] {
+            let schema = format!("conformance_{:016x}", rand::random::<u64>());
+            postgres::suite(server, &schema).run();
+            postgres::remove(server, &schema);
+        }
     }
     #[cfg(feature = "mysql")]
     {
@@ -51,24 +53,36 @@ mod sqlite {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::str::FromStr as _;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use session_conformance::{StoreSuite, Unavailable};
     use session_store_sql::PostgresStore;
-    use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+    use sqlx::postgres::PgConnectOptions;
+    use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
     use super::Broken;
 
+    /// A way to PostgreSQL.
+    #[derive(Clone, Copy)]
+    pub(super) struct Server {
+        name: &'static str,
+        variable: &'static str,
+    }
+
+    pub(super) const DIRECT: Server = Server { name: "postgres", variable: "POSTGRES_URL" };
+    pub(super) const POOLED: Server = Server { name: "pgbouncer", variable: "PGBOUNCER_URL" };
+
     /// A new table for each case, in one schema.
-    pub(super) fn suite(schema: &str) -> StoreSuite {
+    pub(super) fn suite(server: Server, schema: &str) -> StoreSuite {
         let schema = schema.to_owned();
         let count = AtomicU32::new(0);
         let make = move || {
             let schema = schema.clone();
             let table = format!("session_{}", count.fetch_add(1, Ordering::Relaxed));
             async move {
-                let url = url()?;
-                let mut connection = PgConnection::connect(&url).await?;
+                let url = server.url()?;
+                let mut connection = server.connect().await?;
                 // Of two that try at once, one is told of a duplicate key.
                 let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
                 let _ = sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await;
@@ -77,21 +91,27 @@ mod postgres {
                 Ok::<_, Broken>(builder.connect(&url).await?)
             }
         };
-        session_conformance::directory(make).named("postgres")
+        session_conformance::directory(make).named(server.name)
     }
 
-    pub(super) fn remove(schema: &str) {
-        let Ok(url) = url() else { return };
+    pub(super) fn remove(server: Server, schema: &str) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let Ok(mut connection) = PgConnection::connect(&url).await else { return };
+            let Ok(mut connection) = server.connect().await else { return };
             let drop = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
             sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
         });
     }
 
-    fn url() -> Result<String, Unavailable> {
-        std::env::var("POSTGRES_URL").map_err(|_| Unavailable::new("set POSTGRES_URL to run this"))
+    impl Server {
+        fn url(self) -> Result<String, Unavailable> {
+            let variable = self.variable;
+            std::env::var(variable).map_err(|_| Unavailable::new(format!("set {variable} to run this")))
+        }
+
+        async fn connect(self) -> Result<PgConnection, Broken> {
+            Ok(PgConnectOptions::from_str(&self.url()?)?.extra_float_digits(None).connect().await?)
+        }
     }
 }
 

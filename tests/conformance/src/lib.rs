@@ -39,6 +39,12 @@
 //! it under random keys, those that count or clear run alone, and **whatever was in it is removed**.
 //! What a case leaves behind expires within half an hour, but for two records that live for twenty years.
 //!
+//! # Callers that go away
+//!
+//! The cases with `dropped` in their names, and the one of a crowd that goes away, need nothing from the store under test. They
+//! poll a verb once, twice and so on until it comes to its end, drop it, and look at what it left through more readers than a
+//! store has connections. A store with a pool should have no more than ten connections for it.
+//!
 //! # Time
 //!
 //! Every verb is told the time. Cases start at the real time and give sessions lives of minutes. Where a session has

@@ -3,6 +3,7 @@
 //! A new case is one function in the file of its topic and one line in the table at the top of that file.
 
 mod create_update;
+mod cuts;
 mod delete;
 mod extend;
 mod housekeeping;
@@ -108,9 +109,12 @@ const STORE: &[&[StoreCase]] = &[
     payloads::CASES,
     keys::CASES,
     parallel::CASES,
+    cuts::VERB_CASES,
+    cuts::CROWD_CASES,
 ];
 
-const DIRECTORY: &[&[StoreCase]] = &[owners::CASES, revoke::CASES, housekeeping::CASES];
+const DIRECTORY: &[&[StoreCase]] =
+    &[owners::CASES, revoke::CASES, housekeeping::CASES, cuts::DIRECTORY_CASES];
 
 /// The cases of [`Store`], for the store that `make` gives. See the [crate](crate) for what `make` should do.
 ///

@@ -16,6 +16,7 @@ pub const NAMES: &[&str] = &[
     "memory",
     "sqlite",
     "postgres",
+    "pgbouncer",
     "mysql",
     "redis",
     "redis-cluster",
@@ -29,6 +30,7 @@ pub const NAMES: &[&str] = &[
 pub fn variable(name: &str) -> Option<&'static str> {
     match name {
         "postgres" => Some("POSTGRES_URL"),
+        "pgbouncer" => Some("PGBOUNCER_URL"),
         "mysql" => Some("MYSQL_URL"),
         "redis" => Some("REDIS_URL"),
         "redis-cluster" => Some("REDIS_CLUSTER_URLS"),
@@ -74,7 +76,7 @@ pub async fn open_at(name: &str, place: &str) -> Result<Arc<dyn Directory>, Box<
             std::fs::create_dir_all(&folder)?;
             Arc::new(SqliteStore::open(folder.join("sessions.sqlite3")).await?)
         }
-        "postgres" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
+        "postgres" | "pgbouncer" => Arc::new(PostgresStore::builder().table(place).connect(&url).await?),
         "mysql" => Arc::new(MysqlStore::builder().table(place).connect(&url).await?),
         "redis" => Arc::new(redis(place).connect(&url).await?),
         "redis-cluster" => {

@@ -50,7 +50,12 @@ const fn program(
 
 pub(crate) const PROGRAMS: &[Program] = &[
     program(Half::Contract, "session-store-memory", "conformance", &["memory"]),
-    program(Half::Contract, "session-store-sql", "conformance", &["sqlite", "postgres", "mysql"]),
+    program(
+        Half::Contract,
+        "session-store-sql",
+        "conformance",
+        &["sqlite", "postgres", "pgbouncer", "mysql"],
+    ),
     program(
         Half::Contract,
         "session-store-redis",
@@ -79,6 +84,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "axum+memory",
             "axum+sqlite",
             "axum+postgres",
+            "axum+pgbouncer",
             "axum+mysql",
             "axum+redis",
             "axum+redis-cluster",
@@ -88,6 +94,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "actix-web+memory",
             "actix-web+sqlite",
             "actix-web+postgres",
+            "actix-web+pgbouncer",
             "actix-web+mysql",
             "actix-web+redis",
             "actix-web+redis-cluster",
@@ -97,6 +104,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "rocket+memory",
             "rocket+sqlite",
             "rocket+postgres",
+            "rocket+pgbouncer",
             "rocket+mysql",
             "rocket+redis",
             "rocket+redis-cluster",
@@ -106,6 +114,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "poem+memory",
             "poem+sqlite",
             "poem+postgres",
+            "poem+pgbouncer",
             "poem+mysql",
             "poem+redis",
             "poem+redis-cluster",

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Mongodb,
     MongodbReplica,
     Postgres,
+    Pgbouncer,
     Mysql,
 }
 
@@ -27,6 +28,7 @@ impl Kind {
         Kind::Mongodb,
         Kind::MongodbReplica,
         Kind::Postgres,
+        Kind::Pgbouncer,
         Kind::Mysql,
     ];
 
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Mongodb => "mongodb",
             Kind::MongodbReplica => "mongodb-replica",
             Kind::Postgres => "postgres",
+            Kind::Pgbouncer => "pgbouncer",
             Kind::Mysql => "mysql",
         }
     }
@@ -52,6 +55,7 @@ impl Kind {
             Kind::Mongodb => "MONGODB_URL",
             Kind::MongodbReplica => "MONGODB_REPLICA_URL",
             Kind::Postgres => "POSTGRES_URL",
+            Kind::Pgbouncer => "PGBOUNCER_URL",
             Kind::Mysql => "MYSQL_URL",
         }
     }
@@ -63,7 +67,22 @@ impl Kind {
             Kind::RedisSentinel => 26379,
             Kind::Mongodb | Kind::MongodbReplica => 27017,
             Kind::Postgres => 5432,
+            Kind::Pgbouncer => 6432,
             Kind::Mysql => 3306,
+        }
+    }
+
+    /// The kind that must run before this one, since it stands in front of it.
+    pub(crate) fn behind(self) -> Option<Kind> {
+        match self {
+            Kind::Pgbouncer => Some(Kind::Postgres),
+            Kind::Redis
+            | Kind::RedisCluster
+            | Kind::RedisSentinel
+            | Kind::Mongodb
+            | Kind::MongodbReplica
+            | Kind::Postgres
+            | Kind::Mysql => None,
         }
     }
 
@@ -76,6 +95,7 @@ impl Kind {
             | Kind::RedisSentinel
             | Kind::Mongodb
             | Kind::MongodbReplica
+            | Kind::Pgbouncer
             | Kind::Mysql => "TERM",
         }
     }

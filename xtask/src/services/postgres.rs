@@ -8,7 +8,7 @@ use super::{ports, probe};
 use crate::process;
 
 /// The superuser of the database and, under root, the system user that the server runs as.
-const USER: &str = "postgres";
+pub(super) const USER: &str = "postgres";
 
 pub(crate) fn single(group: &mut Group<'_>, tools: &Tools) -> Result<String, String> {
     let port = ports::free(1)?[0];
@@ -48,7 +48,8 @@ pub(crate) fn single(group: &mut Group<'_>, tools: &Tools) -> Result<String, Str
     Ok(format!("postgres://{USER}@127.0.0.1:{port}/postgres"))
 }
 
-fn other_user() -> Result<(u32, u32), String> {
+/// The system user that the programs of PostgreSQL run as under root.
+pub(super) fn other_user() -> Result<(u32, u32), String> {
     let ids = process::user_id(Some(USER)).zip(process::group_id(USER));
     ids.ok_or_else(|| {
         format!("PostgreSQL does not run as root, and there is no user `{USER}`: run `useradd {USER}`")

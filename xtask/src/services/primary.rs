@@ -23,7 +23,7 @@ pub(crate) fn primaries(kind: Kind) -> Result<Vec<u16>, String> {
     let all = holders(kind)?;
     let is_primary = |port: &u16| -> bool {
         match kind {
-            Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Mysql => true,
+            Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Pgbouncer | Kind::Mysql => true,
             Kind::RedisCluster | Kind::RedisSentinel => {
                 probe::redis(*port, "INFO replication").is_ok_and(|info| info.contains("role:master"))
             }
@@ -53,7 +53,7 @@ pub(crate) fn settled(kind: Kind) -> Result<(), String> {
     State::load()?.condition(kind)?;
     let primaries = primaries(kind)?;
     match kind {
-        Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Mysql => Ok(()),
+        Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Pgbouncer | Kind::Mysql => Ok(()),
         Kind::RedisCluster => {
             if primaries.len() != 3 {
                 return Err(format!("the cluster has {} primaries", primaries.len()));

@@ -18,7 +18,7 @@ pub(crate) fn answers(kind: Kind, ports: &[u16]) -> Result<(), String> {
         Kind::RedisSentinel => ports.iter().try_for_each(|&port| redis_ping(port)),
         Kind::Mongodb => mongo_primary(first),
         Kind::MongodbReplica => mongo_replica(ports),
-        Kind::Postgres => postgres(first),
+        Kind::Postgres | Kind::Pgbouncer => postgres(first),
         Kind::Mysql => mysql(first),
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn of(kind: Kind) -> Result<&'static Tools, String> {
     static REDIS: OnceLock<Result<Tools, String>> = OnceLock::new();
     static MONGO: OnceLock<Result<Tools, String>> = OnceLock::new();
     static POSTGRES: OnceLock<Result<Tools, String>> = OnceLock::new();
+    static PGBOUNCER: OnceLock<Result<Tools, String>> = OnceLock::new();
     static MARIADB: OnceLock<Result<Tools, String>> = OnceLock::new();
     let found = match kind {
         Kind::Redis | Kind::RedisCluster | Kind::RedisSentinel => {
@@ -40,6 +41,7 @@ pub(crate) fn of(kind: Kind) -> Result<&'static Tools, String> {
         Kind::Postgres => {
             POSTGRES.get_or_init(|| packaged("postgresql", &["postgres", "initdb"], postgres_program))
         }
+        Kind::Pgbouncer => PGBOUNCER.get_or_init(|| packaged("pgbouncer", &["pgbouncer"], process::find)),
         Kind::Mysql => MARIADB.get_or_init(|| {
             packaged("mariadb-server", &["mariadbd", "mariadb-install-db", "mariadb"], process::find)
         }),
@@ -156,6 +158,7 @@ mod tests {
         assert_eq!(version_in("Redis server v=7.0.15 sha=00000000:0"), Some("7.0.15"));
         assert_eq!(version_in("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some("15.18"));
         assert_eq!(version_in("/usr/sbin/mariadbd  Ver 10.11.19-MariaDB"), Some("10.11.19"));
+        assert_eq!(version_in("PgBouncer 1.18.0\nlibevent 2.1.12-stable"), Some("1.18.0"));
         assert_eq!(version_in("db version v6.0.5\nBuild Info: {"), Some("6.0.5"));
     }
 }

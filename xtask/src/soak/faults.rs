@@ -109,7 +109,7 @@ impl Fault {
 fn is_replicated(kind: Kind) -> bool {
     match kind {
         Kind::RedisCluster | Kind::RedisSentinel | Kind::MongodbReplica => true,
-        Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Mysql => false,
+        Kind::Redis | Kind::Mongodb | Kind::Postgres | Kind::Pgbouncer | Kind::Mysql => false,
     }
 }
 

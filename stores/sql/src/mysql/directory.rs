@@ -9,8 +9,8 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::MysqlStore;
 use super::store::{bytes, decode};
+use super::{MysqlStore, Verbs};
 use crate::error::is_no_record;
 use crate::moment::seconds;
 use crate::readable::Readable;
@@ -23,13 +23,13 @@ const STRETCH: i64 = 4096;
 pub(super) const AT_ONCE: usize = 100;
 
 #[async_trait]
-impl Directory for MysqlStore {
+impl Directory for Verbs {
     async fn sessions_of(
         &self,
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        verb!(self.server(), InTime, |connection| {
+        verb!(Reads, self.server(), InTime, |connection| {
             let rows = query(self.sql().sessions_of.clone())
                 .bind(bytes(owner))
                 .bind(seconds(now))
@@ -56,7 +56,7 @@ impl Directory for MysqlStore {
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        verb!(self.server(), Unhurried, |connection| {
+        verb!(Reads, self.server(), Unhurried, |connection| {
             let row = query(self.sql().count.clone()).bind(seconds(now)).fetch_one(connection).await?;
             row.try_get::<i64, _>(0).map(i64::unsigned_abs)
         })
@@ -69,7 +69,7 @@ impl Directory for MysqlStore {
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        verb!(self.server(), Unhurried, |connection| {
+        verb!(Reads, self.server(), Unhurried, |connection| {
             let mut after = after.map_or_else(String::new, |key| key.as_str().to_owned());
             loop {
                 let rows = query(self.sql().page.clone())

@@ -21,8 +21,8 @@
 //! * A confirmed change is as durable as the server makes it: see its `innodb_flush_log_at_trx_commit`. With anything but
 //!   `1`, the last moments before a crash may be lost, logouts among them.
 //! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
-//! * A future that is dropped leaves the record as it was or as it was to be. A dropped transaction is rolled back before
-//!   its connection is used again.
+//! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
+//!   that has got a connection is carried out to its end, whoever has gone away.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
 //!
 //! # What is not
@@ -100,9 +100,13 @@ use session_core::store::{Directory, Store};
 use sqlx::{MySql, MySqlPool};
 
 pub use self::builder::MysqlBuilder;
-use self::schema::{Limits, Statements};
+use self::schema::{Limits, Statements, migrate};
+use crate::extending::Extending;
+use crate::lazy::Lazy;
+use crate::name::Name;
+use crate::outlive::outliving;
 use crate::purge::PurgeTask;
-use crate::server::Server;
+use crate::server::{Limit, Server};
 
 /// Sessions in a MySQL or MariaDB table. See the [module](self) for what it promises.
 ///
@@ -113,10 +117,15 @@ pub struct MysqlStore(Arc<Inner>);
 struct Inner {
     sql: Statements,
     server: Server<MySql>,
-    limits: Limits,
+    table: Name,
+    /// What the table can hold; known when it has been looked at, and made if it was missing.
+    limits: Lazy<Limits>,
+    extending: Extending,
     /// The key after which the next purge begins.
     purged_up_to: Mutex<String>,
 }
+
+outliving!(MysqlStore, Verbs);
 
 impl fmt::Debug for MysqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +141,15 @@ impl MysqlStore {
     /// As [`MysqlBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// A store that connects at its first use, with the usual options.
+    ///
+    /// # Errors
+    ///
+    /// As [`MysqlBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// The store in the table `sessions` of a database that the application has opened already.
@@ -160,6 +178,7 @@ impl MysqlStore {
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
+        self.0.limits.close();
         self.0.server.close().await;
     }
 
@@ -167,15 +186,37 @@ impl MysqlStore {
         &self.0.sql
     }
 
-    fn limits(&self) -> Limits {
-        self.0.limits
+    /// What the table can hold. At the first use this connects, and makes the table.
+    async fn limits(&self) -> Result<Limits, StoreError> {
+        let attempt = || {
+            let store = self.clone();
+            async move {
+                store.0.server.probe().await?;
+                store.prepare().await
+            }
+        };
+        self.0.limits.get_or_make(self.0.server.patience(), attempt).await.copied()
+    }
+
+    /// Makes what is missing of the table.
+    async fn prepare(&self) -> Result<Limits, StoreError> {
+        let mut lease = self.0.server.lease(Limit::Unhurried).await?;
+        let made = migrate(&mut lease.connection, &self.0.table).await?;
+        lease.returns();
+        Ok(made)
+    }
+
+    fn extending(&self) -> &Extending {
+        &self.0.extending
     }
 
     fn purged_up_to(&self) -> &Mutex<String> {
         &self.0.purged_up_to
     }
 
-    fn server(&self) -> &Server<MySql> {
-        &self.0.server
+    /// The server, once the table is there.
+    async fn server(&self) -> Result<&Server<MySql>, StoreError> {
+        self.limits().await?;
+        Ok(&self.0.server)
     }
 }

@@ -4,50 +4,36 @@
 use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Error, Row as _, query};
 use time::OffsetDateTime;
 
-use super::MysqlStore;
+use super::{MysqlStore, Verbs};
 use crate::digest::{text, version_of};
 use crate::error::not_a_session;
 use crate::moment::{from_seconds, seconds};
+use crate::outcome::not_begun;
 use crate::server::verb;
 
 #[async_trait]
-impl Store for MysqlStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        let id = self.id(key)?;
-        verb!(self.server(), InTime, |connection| {
-            let Some(mut stored) = self.live(connection, id, now).await? else {
-                return Ok(None);
-            };
-            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
-                return Ok(Some(stored));
-            };
-            let to = seconds(extend.to);
-            let done = query(self.sql().extend.clone())
-                .bind(to)
-                .bind(id)
-                .bind(seconds(stored.record.expires_at))
-                .bind(text(&stored.version))
-                .execute(&mut *connection)
-                .await?;
-            if done.rows_affected() == 0 {
-                // Somebody else wrote, touched or ended it in between: their word counts.
-                return self.live(connection, id, now).await;
+        let extend = extend.filter(|_| self.extending().is_on());
+        match self.read(key, extend, now).await {
+            Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
+                self.extending().refused(&error);
+                self.read(key, None, now).await
             }
-            stored.record.expires_at = from_seconds(to).ok_or_else(not_a_session)?;
-            Ok(Some(stored))
-        })
+            answer => answer,
+        }
     }
 
     async fn create(
@@ -56,8 +42,8 @@ impl Store for MysqlStore {
         record: &Record,
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
-        let id = self.id(key)?;
-        self.fits(record)?;
+        let id = self.id(key).await?;
+        self.fits(record).await?;
         verb!(self.server(), InTime, |connection| {
             let version = version_of(&record.payload);
             if self.insert(connection, id, record).await? {
@@ -82,8 +68,8 @@ impl Store for MysqlStore {
         base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
-        let id = self.id(key)?;
-        self.fits(record)?;
+        let id = self.id(key).await?;
+        self.fits(record).await?;
         verb!(self.server(), InTime, |connection| {
             let done = query(self.sql().update.clone())
                 .bind(&*record.payload)
@@ -114,7 +100,7 @@ impl Store for MysqlStore {
         base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        let id = self.id(key)?;
+        let id = self.id(key).await?;
         verb!(self.server(), InTime, |connection| {
             let done = query(self.sql().touch.clone())
                 .bind(seconds(expires_at))
@@ -136,15 +122,17 @@ impl Store for MysqlStore {
     }
 
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
-        let (old, new) = (self.id(replace.old)?, self.id(replace.new)?);
-        self.fits(replace.record)?;
-        replace.tombstone.map_or(Ok(()), |tombstone| self.fits(tombstone))?;
+        let (old, new) = (self.id(replace.old).await?, self.id(replace.new).await?);
+        self.fits(replace.record).await?;
+        if let Some(tombstone) = replace.tombstone {
+            self.fits(tombstone).await?;
+        }
         verb!(self.server(), InTime, |connection| {
             let moved = match replace.tombstone {
                 None => self.rename(connection, old, new, &replace, now).await?,
                 Some(tombstone) => {
-                    // A transaction that is dropped is rolled back.
-                    let mut tx = connection.begin().await?;
+                    // Rolled back where it fails; where it is dropped, its connection is closed.
+                    let mut tx = connection.begin().await.map_err(not_begun)?;
                     let moved = self.rename(&mut tx, old, new, &replace, now).await?;
                     if moved == Some(true) {
                         self.insert(&mut tx, old, tombstone).await?;
@@ -167,7 +155,7 @@ impl Store for MysqlStore {
     }
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
-        let id = self.id(key)?;
+        let id = self.id(key).await?;
         verb!(self.server(), InTime, |connection| {
             let done = query(self.sql().delete.clone())
                 .bind(id)
@@ -189,21 +177,53 @@ impl Store for MysqlStore {
 }
 
 impl MysqlStore {
+    /// The record, with a due expiry moved.
+    async fn read(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        let id = self.id(key).await?;
+        verb!(Reads, self.server(), InTime, |connection| {
+            let Some(mut stored) = self.live(connection, id, now).await? else {
+                return Ok(None);
+            };
+            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
+                return Ok(Some(stored));
+            };
+            let to = seconds(extend.to);
+            let done = query(self.sql().extend.clone())
+                .bind(to)
+                .bind(id)
+                .bind(seconds(stored.record.expires_at))
+                .bind(text(&stored.version))
+                .execute(&mut *connection)
+                .await?;
+            if done.rows_affected() == 0 {
+                // Somebody else wrote, touched or ended it in between: their word counts.
+                return self.live(connection, id, now).await;
+            }
+            stored.record.expires_at = from_seconds(to).ok_or_else(not_a_session)?;
+            Ok(Some(stored))
+        })
+    }
+
     /// The key as its column holds it.
     ///
     /// The collation ignores blanks at the end, and what is too long might be cut: such a key could find another
     /// session. No generator of ids worth its name makes one.
-    fn id<'a>(&self, key: &'a StoreKey) -> Result<&'a str, StoreError> {
+    async fn id<'a>(&self, key: &'a StoreKey) -> Result<&'a str, StoreError> {
         let id = key.as_str();
-        if id.ends_with(' ') || id.chars().count() as u64 > self.limits().key {
+        if id.ends_with(' ') || id.chars().count() as u64 > self.limits().await?.key {
             return Err(StoreError::refused("the key is longer than its column or ends with a blank"));
         }
         Ok(id)
     }
 
     /// A payload that is too long might be cut.
-    fn fits(&self, record: &Record) -> Result<(), StoreError> {
-        if record.payload.len() as u64 > self.limits().payload {
+    async fn fits(&self, record: &Record) -> Result<(), StoreError> {
+        if record.payload.len() as u64 > self.limits().await?.payload {
             return Err(StoreError::refused("the payload is longer than its column"));
         }
         Ok(())

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{Directory, Owner, StoreError, Stored};
 use sqlx::postgres::PgRow;
-use sqlx::{Error, Row as _, query};
+use sqlx::{Error, Row as _};
 use time::OffsetDateTime;
 
-use super::PostgresStore;
+use super::Verbs;
 use super::store::decode;
 use crate::error::is_no_record;
 use crate::moment::millis;
@@ -20,14 +20,15 @@ use crate::server::verb;
 const STRETCH: i64 = 512;
 
 #[async_trait]
-impl Directory for PostgresStore {
+impl Directory for Verbs {
     async fn sessions_of(
         &self,
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        verb!(self.server(), InTime, |connection| {
-            let rows = query(self.sql().sessions_of.clone())
+        verb!(Reads, self.server(), InTime, |connection| {
+            let rows = self
+                .ask(&self.sql().sessions_of)
                 .bind(owner.as_str())
                 .bind(millis(now))
                 .fetch_all(connection)
@@ -38,7 +39,8 @@ impl Directory for PostgresStore {
 
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().revoke.clone())
+            let done = self
+                .ask(&self.sql().revoke)
                 .bind(owner.as_str())
                 .bind(keep.map(StoreKey::as_str))
                 .execute(connection)
@@ -48,8 +50,8 @@ impl Directory for PostgresStore {
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        verb!(self.server(), Unhurried, |connection| {
-            let row = query(self.sql().count.clone()).bind(millis(now)).fetch_one(connection).await?;
+        verb!(Reads, self.server(), Unhurried, |connection| {
+            let row = self.ask(&self.sql().count).bind(millis(now)).fetch_one(connection).await?;
             row.try_get::<i64, _>(0).map(i64::unsigned_abs)
         })
     }
@@ -61,10 +63,11 @@ impl Directory for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        verb!(self.server(), Unhurried, |connection| {
+        verb!(Reads, self.server(), Unhurried, |connection| {
             let mut after = after.map_or_else(String::new, |key| key.as_str().to_owned());
             loop {
-                let rows = query(self.sql().page.clone())
+                let rows = self
+                    .ask(&self.sql().page)
                     .bind(&*after)
                     .bind(millis(now))
                     .bind(limit)
@@ -81,14 +84,14 @@ impl Directory for PostgresStore {
 
     async fn clear(&self) -> Result<u64, StoreError> {
         verb!(self.server(), Unhurried, |connection| {
-            Ok(query(self.sql().clear.clone()).execute(connection).await?.rows_affected())
+            Ok(self.ask(&self.sql().clear).execute(connection).await?.rows_affected())
         })
     }
 
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
         let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-        let blocks = verb!(self.server(), InTime, |connection| {
-            let row = query(self.sql().blocks.clone()).fetch_one(connection).await?;
+        let blocks = verb!(Reads, self.server(), InTime, |connection| {
+            let row = self.ask(&self.sql().blocks).fetch_one(connection).await?;
             row.try_get::<i64, _>(0)
         })?;
         // Goes on where the call before stopped, once around the table at most.
@@ -100,10 +103,12 @@ impl Directory for PostgresStore {
                 from = 0;
             }
             let to = (from + STRETCH.min(left)).min(blocks);
+            let (first, end) = (format!("({from},0)"), format!("({to},0)"));
             let done = verb!(self.server(), InTime, |connection| {
-                let done = query(self.sql().purge.clone())
-                    .bind(format!("({from},0)"))
-                    .bind(format!("({to},0)"))
+                let done = self
+                    .ask(&self.sql().purge)
+                    .bind(&*first)
+                    .bind(&*end)
                     .bind(millis(now))
                     .bind(batch - removed)
                     .execute(connection)

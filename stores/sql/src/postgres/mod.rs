@@ -20,7 +20,8 @@
 //! * A confirmed change is as durable as the server makes it: see its `synchronous_commit`. With `off`, the last moments
 //!   before a crash may be lost, logouts among them.
 //! * A [`revoke`](Directory::revoke) also ends the sessions that are moving to another key at that moment.
-//! * A future that is dropped leaves the record as it was or as it was to be.
+//! * A future that is dropped leaves the record as it was or as it was to be, and its connection fit for the next verb: a verb
+//!   that has got a connection is carried out to its end, whoever has gone away.
 //! * Expiry is kept in whole milliseconds, rounded down.
 //! * A record that cannot be read is an error for its own key and for nobody else's.
 //!
@@ -86,7 +87,9 @@
 
 mod builder;
 mod directory;
+mod pooler;
 mod schema;
+mod statement;
 mod store;
 
 use std::fmt;
@@ -97,10 +100,16 @@ use std::time::Duration;
 use session_core::store::StoreError;
 #[cfg(doc)]
 use session_core::store::{Directory, Store};
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgPool, Postgres, SqlStr};
 
+use self::builder::Plan;
 pub use self::builder::PostgresBuilder;
+pub use self::pooler::Pooler;
 use self::schema::Statements;
+use self::statement::{Statement, Way};
+use crate::extending::Extending;
+use crate::lazy::Lazy;
+use crate::outlive::outliving;
 use crate::purge::PurgeTask;
 use crate::server::Server;
 
@@ -112,10 +121,23 @@ pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
     sql: Statements,
-    server: Server<Postgres>,
+    opened: Lazy<Arc<Opened>>,
+    /// How the server is reached; `None` if the connections were made by somebody else.
+    plan: Option<Plan>,
+    patience: Duration,
+    extending: Extending,
     /// The block that the next purge begins with.
     purged_up_to: AtomicI64,
 }
+
+/// The server, when it has been reached and the table is there.
+struct Opened {
+    server: Server<Postgres>,
+    /// How statements are sent to it.
+    way: Way,
+}
+
+outliving!(PostgresStore, Verbs);
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,6 +153,15 @@ impl PostgresStore {
     /// As [`PostgresBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// A store that connects at its first use, with the usual options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// The store in the table `session` of a database that the application has opened already.
@@ -159,18 +190,40 @@ impl PostgresStore {
     /// Closes the connections, when the verbs that are under way have ended. All verbs answer `Unavailable` from then
     /// on.
     pub async fn close(&self) {
-        self.0.server.close().await;
+        self.0.opened.close();
+        if let Some(opened) = self.0.opened.get() {
+            opened.server.close().await;
+        }
     }
 
     fn sql(&self) -> &Statements {
         &self.0.sql
     }
 
+    /// A statement, sent as the way to the server demands.
+    fn ask<'q>(&self, sql: &'q SqlStr) -> Statement<'q> {
+        // Nobody asks before it is known.
+        self.0.opened.get().map_or(Way::Prepared, |opened| opened.way).statement(sql)
+    }
+
     fn purged_up_to(&self) -> &AtomicI64 {
         &self.0.purged_up_to
     }
 
-    fn server(&self) -> &Server<Postgres> {
-        &self.0.server
+    fn extending(&self) -> &Extending {
+        &self.0.extending
+    }
+
+    /// The server, once the table is there. At the first use this connects, and makes the table.
+    async fn server(&self) -> Result<&Server<Postgres>, StoreError> {
+        let attempt = || {
+            let plan = self.0.plan.clone();
+            async move {
+                let plan = plan.ok_or_else(|| StoreError::unavailable("the store has no connections"))?;
+                plan.probe().await?;
+                plan.open().await
+            }
+        };
+        Ok(&self.0.opened.get_or_make(self.0.patience, attempt).await?.server)
     }
 }

@@ -6,6 +6,7 @@ use session_core::store::StoreError;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _, SqlStr};
 
+use super::statement::Way;
 use crate::error::store_error;
 use crate::name::Name;
 
@@ -143,12 +144,16 @@ fn sql(text: impl Display) -> SqlStr {
 /// Looks first, so that an account without the right to make tables can use one that somebody else has made, and
 /// servers that start together do not stand in each other's way. What is to be done is done in one transaction
 /// under an advisory lock: of two servers that start at once, one does it and the other finds it done.
-pub(super) async fn migrate(connection: &mut PgConnection, table: &Table) -> Result<(), StoreError> {
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    table: &Table,
+    way: Way,
+) -> Result<(), StoreError> {
     if Shape::look(&mut *connection, table).await?.is_complete()? {
         return Ok(());
     }
     let mut tx = connection.begin().await.map_err(store_error)?;
-    run(&mut tx, lock(table)).await?;
+    run(&mut tx, lock(table, way)).await?;
     let shape = Shape::look(&mut tx, table).await?;
     shape.is_complete()?;
     if !shape.table {
@@ -166,9 +171,9 @@ async fn run(connection: &mut PgConnection, statement: SqlStr) -> Result<(), Sto
     sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(store_error)
 }
 
-fn lock(table: &Table) -> SqlStr {
-    let t = table.quoted();
-    sql(format_args!("SELECT pg_advisory_xact_lock(hashtextextended('session-store-sql {t}', 0))"))
+fn lock(table: &Table, way: Way) -> SqlStr {
+    let (t, prelude) = (table.quoted(), way.prelude());
+    sql(format_args!("{prelude}SELECT pg_advisory_xact_lock(hashtextextended('session-store-sql {t}', 0))"))
 }
 
 fn create_table(table: &Table) -> SqlStr {
@@ -202,15 +207,14 @@ struct Shape {
 
 impl Shape {
     async fn look(connection: &mut PgConnection, table: &Table) -> Result<Self, StoreError> {
-        let columns = sqlx::query(
+        let t = table.quoted();
+        // As one text, so that nothing of it outlives its round trip, whatever is between here and the server.
+        let columns = sql(format_args!(
             "SELECT attname::text, format_type(atttypid, NULL), EXISTS (SELECT 1 FROM pg_index
                  WHERE indrelid = attrelid AND indisvalid AND indkey[0] = attnum)
-             FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
-        )
-        .bind(table.quoted())
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+             FROM pg_attribute WHERE attrelid = to_regclass('{t}') AND attnum > 0 AND NOT attisdropped"
+        ));
+        let columns = sqlx::raw_sql(columns).fetch_all(connection).await.map_err(store_error)?;
         let mut shape = Self::default();
         let mut known = 0;
         for column in &columns {

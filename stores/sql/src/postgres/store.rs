@@ -3,47 +3,35 @@
 use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Error, Row as _, query};
+use sqlx::{Error, Row as _};
 use time::OffsetDateTime;
 
-use super::PostgresStore;
+use super::{PostgresStore, Verbs};
 use crate::digest::{text, version_of};
 use crate::error::not_a_session;
 use crate::moment::{from_millis, millis};
 use crate::server::verb;
 
 #[async_trait]
-impl Store for PostgresStore {
+impl Store for Verbs {
     async fn load(
         &self,
         key: &StoreKey,
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        verb!(self.server(), InTime, |connection| {
-            let Some(mut stored) = self.live(connection, key, now).await? else { return Ok(None) };
-            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
-                return Ok(Some(stored));
-            };
-            let to = millis(extend.to);
-            let done = query(self.sql().extend.clone())
-                .bind(to)
-                .bind(key.as_str())
-                .bind(millis(stored.record.expires_at))
-                .bind(text(&stored.version))
-                .execute(&mut *connection)
-                .await?;
-            if done.rows_affected() == 0 {
-                // Somebody else wrote, touched or ended it in between: their word counts.
-                return self.live(connection, key, now).await;
+        let extend = extend.filter(|_| self.extending().is_on());
+        match self.read(key, extend, now).await {
+            Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
+                self.extending().refused(&error);
+                self.read(key, None, now).await
             }
-            stored.record.expires_at = from_millis(to).ok_or_else(not_a_session)?;
-            Ok(Some(stored))
-        })
+            answer => answer,
+        }
     }
 
     async fn create(
@@ -53,7 +41,8 @@ impl Store for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().create.clone())
+            let done = self
+                .ask(&self.sql().create)
                 .bind(key.as_str())
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
@@ -76,7 +65,8 @@ impl Store for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().update.clone())
+            let done = self
+                .ask(&self.sql().update)
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
                 .bind(record.owner.as_ref().map(Owner::as_str))
@@ -105,7 +95,8 @@ impl Store for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().touch.clone())
+            let done = self
+                .ask(&self.sql().touch)
                 .bind(millis(expires_at))
                 .bind(key.as_str())
                 .bind(millis(now))
@@ -126,7 +117,8 @@ impl Store for PostgresStore {
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
         let Replace { old, new, record, base, tombstone } = replace;
         verb!(self.server(), InTime, |connection| {
-            let moved = query(self.sql().replace.clone())
+            let moved = self
+                .ask(&self.sql().replace)
                 .bind(new.as_str())
                 .bind(&*record.payload)
                 .bind(millis(record.expires_at))
@@ -154,7 +146,8 @@ impl Store for PostgresStore {
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
         verb!(self.server(), InTime, |connection| {
-            let done = query(self.sql().delete.clone())
+            let done = self
+                .ask(&self.sql().delete)
                 .bind(key.as_str())
                 .bind(base.map(text))
                 .execute(&mut *connection)
@@ -172,6 +165,36 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    /// The record, with a due expiry moved.
+    async fn read(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        verb!(Reads, self.server(), InTime, |connection| {
+            let Some(mut stored) = self.live(connection, key, now).await? else { return Ok(None) };
+            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
+                return Ok(Some(stored));
+            };
+            let to = millis(extend.to);
+            let done = self
+                .ask(&self.sql().extend)
+                .bind(to)
+                .bind(key.as_str())
+                .bind(millis(stored.record.expires_at))
+                .bind(text(&stored.version))
+                .execute(&mut *connection)
+                .await?;
+            if done.rows_affected() == 0 {
+                // Somebody else wrote, touched or ended it in between: their word counts.
+                return self.live(connection, key, now).await;
+            }
+            stored.record.expires_at = from_millis(to).ok_or_else(not_a_session)?;
+            Ok(Some(stored))
+        })
+    }
+
     async fn live(
         &self,
         connection: &mut PgConnection,
@@ -188,11 +211,8 @@ impl PostgresStore {
         key: &StoreKey,
         ends_after: Option<i64>,
     ) -> Result<Option<Stored>, Error> {
-        let row = query(self.sql().load.clone())
-            .bind(key.as_str())
-            .bind(ends_after)
-            .fetch_optional(connection)
-            .await?;
+        let row =
+            self.ask(&self.sql().load).bind(key.as_str()).bind(ends_after).fetch_optional(connection).await?;
         row.as_ref().map(decode).transpose()
     }
 }

@@ -1,6 +1,6 @@
 //! Options of a [`SqliteStore`], and the ways to open one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
@@ -13,8 +13,10 @@ use tokio::sync::Semaphore;
 
 use super::file::{OpenedFile, create_private};
 use super::schema::{Statements, migrate};
-use super::{Inner, SqliteStore};
+use super::{Inner, Opened, SqliteStore};
 use crate::error::{is_busy, store_error};
+use crate::extending::Extending;
+use crate::lazy::Lazy;
 use crate::name::Name;
 
 /// What a confirmed change survives.
@@ -118,41 +120,43 @@ impl SqliteBuilder {
     ///
     /// # Errors
     ///
-    /// `Refused` if the table name is not usable, the table is no table of sessions, the file is no database or
-    /// may not be written. `Unavailable` if the file cannot be opened or stays locked.
+    /// `Refused` if the table name is not usable, the table is no table of sessions, the file cannot be made or is no
+    /// database. `Unavailable` if the file cannot be opened or its folder is not there. `ReadOnly` if the table is not complete
+    /// and the file may only be read, is full or stays locked.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
-        let path = path.as_ref();
-        let table = Name::parse(&self.table)?;
-        if self.create {
-            create_private(path)?;
+        let store = self.connect_lazy(path)?;
+        if let Some(plan) = &store.0.plan {
+            store.0.opened.set(plan.clone().open().await?);
         }
+        Ok(store)
+    }
+
+    /// The store in this file, which is opened at its first use: for a folder that may be mounted after this process has started.
+    ///
+    /// What is missing, the file and the table in it, is made at the first use, too, and both are tried again at later ones until
+    /// they succeed. Until then every verb answers [`Unavailable`](session_core::store::StoreErrorKind::Unavailable), or
+    /// [`Refused`](session_core::store::StoreErrorKind::Refused) if somebody must act: a missing right, a file that is no
+    /// database.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), session_core::store::StoreError> {
+    /// use session_store_sql::SqliteStore;
+    ///
+    /// let store = SqliteStore::builder().table("web").connect_lazy("/var/lib/app/sessions.db")?;
+    /// # Ok(())
+    /// # }
+    /// # example().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for what can never work: a table name or a path that is not usable.
+    pub fn connect_lazy(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        let table = Name::parse(&self.table)?;
         // SQLite takes a name that begins with `file:` for a URI; an absolute path never does.
         let path = std::path::absolute(path)
             .map_err(|error| StoreError::refused(format!("the path cannot be used ({})", error.kind())))?;
-        let reading = SqliteConnectOptions::new()
-            .filename(&path)
-            // A pool that reconnects after the file was deleted must not make an empty one.
-            .create_if_missing(false)
-            .foreign_keys(false)
-            .busy_timeout(self.lock_wait());
-        let writing = reading
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match self.durability {
-                Durability::Process => SqliteSynchronous::Normal,
-                Durability::Power => SqliteSynchronous::Full,
-            })
-            // Gives back what a burst of writes has made of the log.
-            .pragma("journal_size_limit", "67108864");
-        let write = self.connect_writer(writing).await?;
-        migrate(&write, &table).await?;
-        let read = self
-            .pool(self.readers)
-            .connect_with(reading.pragma("query_only", "ON"))
-            .await
-            .map_err(store_error)?;
-        let file = OpenedFile::new(&path)?;
-        Ok(self.finish(&table, read, write, Some(file)))
+        Ok(Self::finish(&table, self.patience, Some(Plan { path, table: table.clone(), builder: self })))
     }
 
     /// A store in memory, for tests: it is gone when its last clone is dropped.
@@ -169,7 +173,9 @@ impl SqliteBuilder {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
         let pool = pool.connect_with(options).await.map_err(store_error)?;
         migrate(&pool, &table).await?;
-        Ok(self.finish(&table, pool.clone(), pool, None))
+        let store = Self::finish(&table, self.patience, None);
+        store.0.opened.set(Opened { read: pool.clone(), write: pool, file: None });
+        Ok(store)
     }
 
     /// The store in a database that the application has opened already; makes the table and its index if missing.
@@ -184,23 +190,19 @@ impl SqliteBuilder {
     pub async fn from_pool(self, pool: SqlitePool) -> Result<SqliteStore, StoreError> {
         let table = Name::parse(&self.table)?;
         migrate(&pool, &table).await?;
-        Ok(self.finish(&table, pool.clone(), pool, None))
+        let store = Self::finish(&table, self.patience, None);
+        store.0.opened.set(Opened { read: pool.clone(), write: pool, file: None });
+        Ok(store)
     }
 
-    fn finish(
-        self,
-        table: &Name,
-        read: SqlitePool,
-        write: SqlitePool,
-        file: Option<OpenedFile>,
-    ) -> SqliteStore {
+    fn finish(table: &Name, patience: Duration, plan: Option<Plan>) -> SqliteStore {
         SqliteStore(Arc::new(Inner {
             sql: Statements::new(table),
-            read,
-            write,
+            opened: Lazy::default(),
+            plan,
+            extending: Extending::default(),
             turn: Semaphore::new(1),
-            patience: self.patience,
-            file,
+            patience,
             purged_up_to: AtomicI64::new(i64::MIN),
         }))
     }
@@ -232,5 +234,47 @@ impl SqliteBuilder {
                 Err(error) => return Err(store_error(error)),
             }
         }
+    }
+}
+
+/// How a file is opened.
+#[derive(Clone)]
+pub(super) struct Plan {
+    path: PathBuf,
+    table: Name,
+    builder: SqliteBuilder,
+}
+
+impl Plan {
+    /// Opens the file, and makes what is missing.
+    pub(super) async fn open(self) -> Result<Opened, StoreError> {
+        let Self { path, table, builder } = self;
+        if builder.create {
+            create_private(&path)?;
+        }
+        let reading = SqliteConnectOptions::new()
+            .filename(&path)
+            // A pool that reconnects after the file was deleted must not make an empty one.
+            .create_if_missing(false)
+            .foreign_keys(false)
+            .busy_timeout(builder.lock_wait());
+        let writing = reading
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match builder.durability {
+                Durability::Process => SqliteSynchronous::Normal,
+                Durability::Power => SqliteSynchronous::Full,
+            })
+            // Gives back what a burst of writes has made of the log.
+            .pragma("journal_size_limit", "67108864");
+        let write = builder.connect_writer(writing).await?;
+        migrate(&write, &table).await?;
+        let read = builder
+            .pool(builder.readers)
+            .connect_with(reading.pragma("query_only", "ON"))
+            .await
+            .map_err(store_error)?;
+        let file = Some(Arc::new(OpenedFile::new(&path)?));
+        Ok(Opened { read, write, file })
     }
 }

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::SqliteStore;
 use super::store::decode;
-use crate::error::store_error;
+use crate::error::{reading_error, store_error};
 use crate::moment::millis;
 use crate::readable::Readable;
 
@@ -29,9 +29,9 @@ impl Directory for SqliteStore {
             let rows = query(self.sql().sessions_of.clone())
                 .bind(owner.as_str())
                 .bind(millis(now))
-                .fetch_all(self.reader())
+                .fetch_all(self.reader().await?)
                 .await
-                .map_err(store_error)?;
+                .map_err(reading_error)?;
             Ok(readable(&rows)?.found)
         })
         .await
@@ -52,12 +52,12 @@ impl Directory for SqliteStore {
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        self.is_in_place()?;
+        self.is_in_place().await?;
         let row = query(self.sql().count.clone())
             .bind(millis(now))
-            .fetch_one(self.reader())
+            .fetch_one(self.reader().await?)
             .await
-            .map_err(store_error)?;
+            .map_err(reading_error)?;
         row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(store_error)
     }
 
@@ -74,9 +74,9 @@ impl Directory for SqliteStore {
                     .bind(&*after)
                     .bind(millis(now))
                     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-                    .fetch_all(self.reader())
+                    .fetch_all(self.reader().await?)
                     .await
-                    .map_err(store_error)?;
+                    .map_err(reading_error)?;
                 let page = readable(&rows)?;
                 match page.unreadable_up_to() {
                     Some(last) => last.as_str().clone_into(&mut after),
@@ -88,7 +88,7 @@ impl Directory for SqliteStore {
     }
 
     async fn clear(&self) -> Result<u64, StoreError> {
-        self.is_in_place()?;
+        self.is_in_place().await?;
         let mut writer = self.writer().await?;
         let done = query(self.sql().clear.clone()).execute(&mut *writer).await.map_err(store_error)?;
         Ok(done.rows_affected())
@@ -104,14 +104,14 @@ impl Directory for SqliteStore {
         let mut from = start;
         let mut around = false;
         while removed < batch {
-            self.is_in_place()?;
+            self.is_in_place().await?;
             let row = query(self.sql().scan.clone())
                 .bind(now)
                 .bind(from)
                 .bind(STRETCH)
-                .fetch_one(self.reader())
+                .fetch_one(self.reader().await?)
                 .await
-                .map_err(store_error)?;
+                .map_err(reading_error)?;
             let end: Option<i64> = row.try_get(0).map_err(store_error)?;
             let expired: Option<i64> = row.try_get(1).map_err(store_error)?;
             if expired.is_some_and(|count| count > 0) {

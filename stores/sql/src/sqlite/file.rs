@@ -18,6 +18,13 @@ pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Its folder is not there yet: a volume that is mounted late, for example.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(StoreError::unavailable("the folder of the database file is not there; make it, or mount it"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            Err(StoreError::read_only("the database file is missing, and its file system takes no writes"))
+        }
         Err(error) => {
             Err(StoreError::refused(format!("the database file cannot be made ({})", error.kind())))
         }

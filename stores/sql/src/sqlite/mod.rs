@@ -121,10 +121,13 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::builder::Plan;
 pub use self::builder::{Durability, SqliteBuilder};
 use self::file::OpenedFile;
 use self::schema::Statements;
 use crate::error::{no_turn, store_error, too_late};
+use crate::extending::Extending;
+use crate::lazy::Lazy;
 use crate::purge::PurgeTask;
 
 /// Sessions in an SQLite file. See the [module](self) for what it promises.
@@ -135,14 +138,23 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     sql: Statements,
-    read: SqlitePool,
-    /// A connection of its own keeps its cache of pages, which another writer's would have to drop each time.
-    write: SqlitePool,
+    opened: Lazy<Opened>,
+    /// How the file is opened; `None` if it was opened by somebody else.
+    plan: Option<Plan>,
+    extending: Extending,
     /// Whose turn to write it is: SQLite has one write lock, waits for it by sleeping, and is not fair.
     turn: Semaphore,
     patience: Duration,
-    file: Option<OpenedFile>,
     purged_up_to: AtomicI64,
+}
+
+/// The file, when it has been opened and the table is there.
+#[derive(Clone)]
+struct Opened {
+    read: SqlitePool,
+    /// A connection of its own keeps its cache of pages, which another writer's would have to drop each time.
+    write: SqlitePool,
+    file: Option<Arc<OpenedFile>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -159,6 +171,15 @@ impl SqliteStore {
     /// As [`SqliteBuilder::open`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::builder().open(path).await
+    }
+
+    /// The store in this file, which is opened at its first use, with the usual options.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteBuilder::connect_lazy`].
+    pub fn connect_lazy(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(path)
     }
 
     /// A store in memory, for tests: it is gone when its last clone is dropped.
@@ -197,16 +218,35 @@ impl SqliteStore {
     ///
     /// Dropping the last clone closes the file as well, but does not wait for it.
     pub async fn close(&self) {
-        self.0.read.close().await;
-        self.0.write.close().await;
+        self.0.opened.close();
+        if let Some(opened) = self.0.opened.get() {
+            opened.read.close().await;
+            opened.write.close().await;
+        }
     }
 
     fn sql(&self) -> &Statements {
         &self.0.sql
     }
 
-    fn reader(&self) -> &SqlitePool {
-        &self.0.read
+    fn extending(&self) -> &Extending {
+        &self.0.extending
+    }
+
+    /// The connections, once the file is open and the table there. At the first use this opens it, and makes the table.
+    async fn opened(&self) -> Result<&Opened, StoreError> {
+        let attempt = || {
+            let plan = self.0.plan.clone();
+            async move {
+                let plan = plan.ok_or_else(|| StoreError::unavailable("the database is not open"))?;
+                plan.open().await
+            }
+        };
+        self.0.opened.get_or_make(self.0.patience, attempt).await
+    }
+
+    async fn reader(&self) -> Result<&SqlitePool, StoreError> {
+        Ok(&self.opened().await?.read)
     }
 
     fn purged_up_to(&self) -> &AtomicI64 {
@@ -220,19 +260,19 @@ impl SqliteStore {
     async fn writer(&self) -> Result<Writer<'_>, StoreError> {
         let turn = async {
             let turn = self.0.turn.acquire().await.map_err(|_| no_turn())?;
-            let connection = self.0.write.acquire().await.map_err(store_error)?;
+            let connection = self.opened().await?.write.acquire().await.map_err(store_error)?;
             Ok(Writer { connection, _turn: turn })
         };
         tokio::time::timeout(self.0.patience / 2, turn).await.unwrap_or_else(|_| Err(no_turn()))
     }
 
-    fn is_in_place(&self) -> Result<(), StoreError> {
-        self.0.file.as_ref().map_or(Ok(()), OpenedFile::check)
+    async fn is_in_place(&self) -> Result<(), StoreError> {
+        self.opened().await?.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
     /// Carries out `work` within the store's patience.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        self.is_in_place()?;
+        self.is_in_place().await?;
         tokio::time::timeout(self.0.patience, work).await.unwrap_or_else(|_| Err(too_late()))
     }
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteExecutor, SqliteRow};
@@ -12,7 +12,7 @@ use sqlx::{SqlStr, query};
 use time::OffsetDateTime;
 
 use super::SqliteStore;
-use crate::error::{store_error, unreadable};
+use crate::error::{reading_error, store_error, unreadable};
 use crate::moment::{from_millis, millis};
 
 #[async_trait]
@@ -23,30 +23,14 @@ impl Store for SqliteStore {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        self.in_time(async {
-            let Some(mut stored) = self.live(key, now).await? else { return Ok(None) };
-            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
-                return Ok(Some(stored));
-            };
-            let to = millis(extend.to);
-            let mut writer = self.writer().await?;
-            let done = query(self.sql().extend.clone())
-                .bind(to)
-                .bind(key.as_str())
-                .bind(number(&stored.version))
-                .bind(millis(stored.record.expires_at))
-                .execute(&mut *writer)
-                .await
-                .map_err(store_error)?;
-            drop(writer);
-            if done.rows_affected() == 0 {
-                // Somebody else wrote, touched or ended it in between: their word counts.
-                return self.live(key, now).await;
+        let extend = extend.filter(|_| self.extending().is_on());
+        match self.read(key, extend, now).await {
+            Err(error) if extend.is_some() && error.kind() == StoreErrorKind::ReadOnly => {
+                self.extending().refused(&error);
+                self.read(key, None, now).await
             }
-            stored.record.expires_at = from_millis(to).ok_or_else(unreadable)?;
-            Ok(Some(stored))
-        })
-        .await
+            answer => answer,
+        }
     }
 
     async fn create(
@@ -152,7 +136,7 @@ impl Store for SqliteStore {
             if base.is_none() {
                 return Ok(Deleted::Missing);
             }
-            let found = find(self.reader(), &self.sql().load, key, ALWAYS).await?;
+            let found = find(self.reader().await?, &self.sql().load, key, ALWAYS).await?;
             Ok(found.map_or(Deleted::Missing, Deleted::Conflict))
         })
         .await
@@ -163,8 +147,41 @@ impl Store for SqliteStore {
 const ALWAYS: i64 = i64::MIN;
 
 impl SqliteStore {
+    /// The record, with a due expiry moved.
+    async fn read(
+        &self,
+        key: &StoreKey,
+        extend: Option<&Extend>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.in_time(async {
+            let Some(mut stored) = self.live(key, now).await? else { return Ok(None) };
+            let Some(extend) = extend.filter(|extend| extend.applies_to(&stored.record, now)) else {
+                return Ok(Some(stored));
+            };
+            let to = millis(extend.to);
+            let mut writer = self.writer().await?;
+            let done = query(self.sql().extend.clone())
+                .bind(to)
+                .bind(key.as_str())
+                .bind(number(&stored.version))
+                .bind(millis(stored.record.expires_at))
+                .execute(&mut *writer)
+                .await
+                .map_err(store_error)?;
+            drop(writer);
+            if done.rows_affected() == 0 {
+                // Somebody else wrote, touched or ended it in between: their word counts.
+                return self.live(key, now).await;
+            }
+            stored.record.expires_at = from_millis(to).ok_or_else(unreadable)?;
+            Ok(Some(stored))
+        })
+        .await
+    }
+
     async fn live(&self, key: &StoreKey, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
-        find(self.reader(), &self.sql().load, key, millis(now)).await
+        find(self.reader().await?, &self.sql().load, key, millis(now)).await
     }
 }
 
@@ -179,7 +196,7 @@ async fn find(
         .bind(ends_after)
         .fetch_optional(executor)
         .await
-        .map_err(store_error)?;
+        .map_err(reading_error)?;
     row.as_ref().map(decode).transpose()
 }
 

@@ -62,8 +62,11 @@ pub(crate) async fn a_locked_row_is_answered_in_time_and_nothing_is_written_late
         let start = Instant::now();
         let error = store.update(&key("a"), &place.record(2), None, place.now).await.unwrap_err();
         assert!(start.elapsed() < IN_TIME, "{:?}", start.elapsed());
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-        assert_eq!(error.to_string(), "the session store is unavailable: MySQL error 1205");
+        assert_eq!(error.kind(), StoreErrorKind::ReadOnly);
+        assert_eq!(
+            error.to_string(),
+            "the session store takes no writes: MySQL error 1205: another session has locked the row"
+        );
         // Readers do not wait, and others are not disturbed.
         assert!(place.has(&store, "a").await);
         store.update(&key("b"), &place.record(2), None, place.now).await.unwrap();

@@ -4,10 +4,14 @@
 //! account must be allowed to make databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
+mod dropped;
 #[path = "../support/hole.rs"]
 mod hole;
 mod locks;
 mod node;
+mod outages;
+#[path = "../support/own.rs"]
+mod own;
 mod records;
 mod schema;
 #[path = "../support/suite.rs"]
@@ -28,6 +32,11 @@ use self::suite::cases;
 
 fn main() {
     let cases = cases![
+        dropped:
+            no_transaction_is_left_by_callers_that_go_away,
+            a_walk_that_is_dropped_leaves_no_transaction_and_no_connection,
+            a_server_that_does_not_commit_by_itself_is_told_to,
+            a_pool_that_does_not_commit_by_itself_is_refused;
         locks:
             two_hundred_writers_of_one_session_all_get_through_in_time,
             a_locked_row_is_answered_in_time_and_nothing_is_written_late,
@@ -39,6 +48,15 @@ fn main() {
             what_node_wrote_is_read_as_it_is_from_the_table_that_node_made,
             what_this_store_writes_node_finds,
             a_write_by_node_is_a_conflict_and_keeps_the_owner;
+        outages:
+            a_store_that_is_made_before_its_server_works_when_the_server_is_there,
+            a_server_that_may_only_be_read_serves_sessions_until_it_takes_writes_again,
+            of_many_first_users_one_connects_and_makes_the_table,
+            what_can_never_work_is_refused_when_the_store_is_made,
+            who_must_act_is_told_at_the_first_use_what_to_do,
+            a_closed_store_does_not_connect_again,
+            when_the_server_ends_all_idle_connections_reads_go_on_and_no_write_is_made_twice,
+            a_renewal_on_a_connection_that_has_ended_is_begun_again;
         records:
             a_record_that_cannot_be_read_is_an_error_for_its_key_only,
             an_expired_session_does_not_keep_its_key_and_is_not_brought_back,

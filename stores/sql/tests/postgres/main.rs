@@ -3,10 +3,14 @@
 //! Needs a server at `POSTGRES_URL`; each test works in a schema of its own and removes it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
+mod dropped;
 #[path = "../support/hole.rs"]
 mod hole;
 mod locks;
 mod node;
+mod outages;
+#[path = "../support/own.rs"]
+mod own;
 mod records;
 mod schema;
 #[path = "../support/suite.rs"]
@@ -27,6 +31,9 @@ use self::suite::cases;
 
 fn main() {
     let cases = cases![
+        dropped:
+            no_transaction_is_left_by_callers_that_go_away,
+            a_walk_that_is_dropped_leaves_no_transaction_and_no_connection;
         locks:
             two_hundred_writers_of_one_session_all_get_through_in_time,
             a_locked_row_is_answered_in_time_and_nothing_is_written_late,
@@ -40,6 +47,16 @@ fn main() {
             a_write_by_node_is_a_conflict_and_keeps_the_owner,
             the_time_zone_of_its_own_connection_changes_nothing,
             a_table_that_node_made_gets_what_it_lacks_and_keeps_what_it_has;
+        outages:
+            a_store_that_is_made_before_its_server_works_when_the_server_is_there,
+            of_many_first_users_one_connects_and_makes_the_table,
+            what_can_never_work_is_refused_when_the_store_is_made,
+            who_must_act_is_told_at_the_first_use_what_to_do,
+            a_closed_store_does_not_connect_again,
+            a_database_that_may_only_be_read_serves_sessions_and_takes_no_writes,
+            connections_to_a_server_that_was_demoted_are_made_anew,
+            when_the_server_ends_all_idle_connections_no_user_notices,
+            a_write_whose_connection_is_cut_is_not_made_twice_and_a_read_is_answered;
         records:
             a_record_that_cannot_be_read_is_an_error_for_its_key_only,
             an_expired_session_does_not_keep_its_key_and_is_not_brought_back,

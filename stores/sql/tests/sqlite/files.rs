@@ -102,11 +102,11 @@ async fn a_database_that_may_only_be_read_is_read_and_refuses_writes() {
         reader.delete(&key("a"), None).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.kind(), StoreErrorKind::Refused, "{error}");
+        assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     }
     assert!(place.has(&store, "a").await);
     let error = SqliteStore::builder().table("other").from_pool(pool).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly);
 }
 
 #[tokio::test]
@@ -121,8 +121,11 @@ async fn a_full_disk_refuses_and_leaves_the_session_as_it_was() {
     place.create(&store, "a").await;
     let big = Record { payload: "x".repeat(1 << 20).into(), ..place.record(2) };
     let error = store.update(&key("a"), &big, None, place.now).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Refused);
-    assert_eq!(error.to_string(), "the session store refused: SQLite result code 13");
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly);
+    assert_eq!(
+        error.to_string(),
+        "the session store takes no writes: SQLite result code 13: there is no space left"
+    );
     let stored = store.load(&key("a"), None, place.now).await.unwrap().unwrap();
     assert_eq!(stored.record.payload, place.record(1).payload);
 }

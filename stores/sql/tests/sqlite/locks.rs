@@ -22,8 +22,8 @@ async fn a_locked_database_is_read_and_answers_writers_in_time() {
     let (record, now, key) = (place.record(2), place.now, key("a"));
     let (one, two) = tokio::join!(store.update(&key, &record, None, now), store.touch(&key, now, None, now));
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    assert_eq!(one.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    assert_eq!(two.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(one.unwrap_err().kind(), StoreErrorKind::ReadOnly);
+    assert_eq!(two.unwrap_err().kind(), StoreErrorKind::ReadOnly);
 
     run(&mut other, "COMMIT").await;
     // Whoever waited for the lock in vain has written nothing, not even late.

@@ -5,6 +5,7 @@
 mod files;
 mod housekeeping;
 mod locks;
+mod outages;
 mod records;
 mod schema;
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// Listens on a port of its own and passes everything on, until it is closed.
 pub(crate) struct Hole {
@@ -15,6 +16,8 @@ pub(crate) struct Hole {
 #[derive(Default)]
 struct State {
     closed: AtomicBool,
+    /// How often all connections have been cut.
+    cuts: watch::Sender<u32>,
     /// What is in the last answer that gets through.
     last_words: OnceLock<&'static str>,
 }
@@ -30,8 +33,15 @@ impl Hole {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&server).await.unwrap();
                 let (client, server) = (client.into_split(), server.into_split());
-                tokio::spawn(pass(client.0, server.1, Arc::clone(&shared)));
-                tokio::spawn(pass(server.0, client.1, Arc::clone(&shared)));
+                let (shared, mut cut) = (Arc::clone(&shared), shared.cuts.subscribe());
+                tokio::spawn(async move {
+                    let there = pass(client.0, server.1, Arc::clone(&shared));
+                    let back = pass(server.0, client.1, shared);
+                    tokio::select! {
+                        _ = async { tokio::join!(there, back) } => {}
+                        _ = cut.changed() => {}
+                    }
+                });
             }
         });
         Self { port, state }
@@ -45,6 +55,11 @@ impl Hole {
     /// Swallows everything behind the first answer in which these words are.
     pub(crate) fn close_behind(&self, last_words: &'static str) {
         self.state.last_words.set(last_words).unwrap();
+    }
+
+    /// Cuts all connections that there are now. New ones get through.
+    pub(crate) fn cut(&self) {
+        self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// New connections get through again.

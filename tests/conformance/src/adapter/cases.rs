@@ -9,7 +9,7 @@ mod caching;
 mod decisions;
 mod defaults;
 mod endings;
-mod leavers;
+mod leaving;
 mod lifetimes;
 mod loaded;
 mod merging;
@@ -43,6 +43,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     endings::CASES,
     races::CASES,
     outages::CASES,
+    leaving::CASES,
     records::CASES,
     caching::CASES,
     defaults::CASES,
@@ -53,7 +54,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
 ];
 
 /// Those in which adapter and store have to play together.
-pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leavers::CASES];
+pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leaving::CASES];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! A browser over a real socket, as far as sessions go: it keeps cookies, and asks for pages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -228,6 +229,14 @@ pub(crate) struct Pending(JoinHandle<Outcome<Page>>);
 impl Pending {
     pub(crate) async fn page(self) -> Outcome<Page> {
         self.0.await.map_err(|error| Failure::new(format!("the client broke: {error}")))?
+    }
+
+    /// Closes the browser after this time, whether the answer is there or not.
+    pub(crate) async fn leave_after(self, time: Duration) {
+        tokio::time::sleep(time).await;
+        self.0.abort();
+        // Comes back when the connection is closed.
+        let _gone = self.0.await;
     }
 
     /// What its handler saw, after a 200.

@@ -1,13 +1,10 @@
-//! Many at once, and callers that go away in the middle.
+//! Many at once.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
-use session_core::store::{Owner, Record, Replace, Updated};
+use session_core::store::{Owner, Record, Updated};
 use tokio::sync::Semaphore;
 
 use super::subject::{Subject, number, together};
@@ -18,8 +15,6 @@ pub(super) const CASES: &[StoreCase] = cases![
     parallel_compare_and_set_loses_nothing,
     parallel_writers_of_different_sessions_do_not_disturb_each_other,
     readers_never_see_a_torn_record,
-    a_dropped_write_leaves_the_record_before_or_after,
-    a_dropped_replace_leaves_a_session,
 ];
 
 /// Each adds one to the number in the same session.
@@ -122,67 +117,5 @@ async fn readers_never_see_a_torn_record(it: Subject) -> Outcome {
     };
     let (read, written) = tokio::join!(together(readers), done);
     read.and(written)?;
-    Ok(())
-}
-
-/// Polls a future a few times, then drops it; answers what it answered by then.
-async fn drop_after<T>(polls: u32, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-async fn a_dropped_write_leaves_the_record_before_or_after(it: Subject) -> Outcome {
-    for polls in 1..=12 {
-        let key = it.key();
-        let created = drop_after(polls, it.store.create(&key, &telltale(&it, 1)?, it.now)).await;
-        // What was sent may still arrive. A second create settles it.
-        let again = it.store.create(&key, &telltale(&it, 1)?, it.now).await?;
-        ensure!(
-            !matches!((&created, &again), (Some(Ok(_)), session_core::store::Created::Done(_))),
-            "create was done twice"
-        );
-        it.holds(&key, &telltale(&it, 1)?).await?;
-
-        drop_after(polls, it.store.update(&key, &telltale(&it, 2)?, None, it.now)).await;
-        let stored = it.live(&key).await?.ok_or_else(|| Failure::new("a dropped update lost the session"))?;
-        it.same(&stored.record, &telltale(&it, number(&stored.record)?)?)?;
-
-        drop_after(polls, it.store.delete(&key, None)).await;
-        if let Some(stored) = it.live(&key).await? {
-            it.same(&stored.record, &telltale(&it, number(&stored.record)?)?)?;
-        }
-    }
-    Ok(())
-}
-
-async fn a_dropped_replace_leaves_a_session(it: Subject) -> Outcome {
-    for polls in 1..=12 {
-        let (old, base) = it.created(1).await?;
-        let (new, record) = (it.key(), it.record(2));
-        let tombstone = it.tombstone(&new);
-        let tombstone = (polls % 2 == 0).then_some(&tombstone);
-        let replace = Replace { old: &old, new: &new, record: &record, base: &base, tombstone };
-        drop_after(polls, it.store.replace(replace, it.now)).await;
-        // In this order: a session on its way leaves the old key only when it is under the new one.
-        let before = it.live(&old).await?;
-        let after = it.live(&new).await?;
-        let still = before.is_some_and(|stored| stored.record.payload == it.record(1).payload);
-        ensure!(still || after.is_some(), "a dropped replace lost the session");
-        if after.is_some() {
-            it.holds(&new, &record).await?;
-        }
-    }
     Ok(())
 }

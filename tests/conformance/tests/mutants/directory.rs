@@ -26,6 +26,7 @@ impl Directory for Model {
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        self.transaction(&[]).await?;
         let now = self.time(now);
         let state = self.lock();
         let mut found = Vec::new();
@@ -54,6 +55,7 @@ impl Directory for Model {
     }
 
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
+        self.transaction(&[]).await?;
         let keep = keep.filter(|_| !self.has(Fault::RevokeIgnoresKeep));
         let listed = self.keys_of(&self.lock(), owner);
         if self.has(Fault::RevokeTrustsKeep) && keep.is_some_and(|keep| !listed.contains(keep)) {
@@ -82,6 +84,7 @@ impl Directory for Model {
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
+        self.transaction(&[]).await?;
         let now = self.time(now);
         let state = self.lock();
         let counted =
@@ -95,6 +98,7 @@ impl Directory for Model {
         limit: usize,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
+        self.transaction(&[]).await?;
         let now = self.time(now);
         let state = self.lock();
         let skip = usize::from(self.has(Fault::PageSkips) && after.is_some());
@@ -115,6 +119,7 @@ impl Directory for Model {
     }
 
     async fn clear(&self) -> Result<u64, StoreError> {
+        self.transaction(&[]).await?;
         let mut state = self.lock();
         let mut keys: Vec<_> = state.sessions.keys().cloned().collect();
         if self.has(Fault::ClearLeavesOne) {
@@ -125,6 +130,7 @@ impl Directory for Model {
     }
 
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
+        self.transaction(&[]).await?;
         if self.has(Fault::PurgeDoesNothing) {
             return Ok(0);
         }

@@ -48,7 +48,7 @@ faults! {
     /// Look, then write.
     UpdateLooksThenWrites => ["of_racing_updates_at_one_version_exactly_one_is_done", "parallel_compare_and_set_loses_nothing", "delete_racing_writers_leaves_nothing", "revoke_racing_an_update_leaves_nothing"],
     /// The payload, then the rest.
-    UpdateInTwoSteps => ["readers_never_see_a_torn_record", "a_dropped_write_leaves_the_record_before_or_after"],
+    UpdateInTwoSteps => ["readers_never_see_a_torn_record", "an_update_that_is_dropped_anywhere_is_done_or_not"],
     /// Read all, change one, write all.
     UpdateWritesAllBack => ["parallel_writers_of_different_sessions_do_not_disturb_each_other"],
     /// The old owner keeps it.
@@ -112,7 +112,7 @@ faults! {
     /// The new record stays when it is refused.
     ReplaceLeavesOrphans => ["of_racing_replaces_exactly_one_leaves_a_successor", "replace_at_a_stale_version_changes_nothing"],
     /// For a moment there is neither.
-    ReplaceRetiresFirst => ["a_dropped_replace_leaves_a_session"],
+    ReplaceRetiresFirst => ["a_replace_that_is_dropped_anywhere_is_done_or_not"],
     /// The index keeps the old key.
     ReplaceLeavesIndex => ["sessions_of_follows_a_replace"],
     /// A stale version passes.
@@ -179,4 +179,12 @@ faults! {
     PurgeDoesNothing => ["purge_removes_the_expired_and_only_them", "purge_removes_at_most_a_batch"],
     /// All at once.
     PurgeIgnoresBatch => ["purge_removes_at_most_a_batch"],
+    /// A verb that is dropped leaves its connection in a transaction, which sees what was there when it began.
+    DroppedKeepsSnapshot => ["a_create_that_is_dropped_anywhere_is_done_or_not", "an_update_that_is_dropped_anywhere_is_done_or_not", "a_touch_that_is_dropped_anywhere_is_done_or_not", "a_load_that_is_dropped_anywhere_moves_the_expiry_or_not", "a_replace_that_is_dropped_anywhere_is_done_or_not", "a_delete_that_is_dropped_anywhere_is_done_or_not", "a_crowd_that_goes_away_is_noticed_by_nobody", "a_revoke_that_is_dropped_anywhere_is_done_by_the_next_one", "a_list_that_is_dropped_anywhere_is_noticed_by_nobody", "a_purge_that_is_dropped_anywhere_is_noticed_by_nobody", "a_clear_that_is_dropped_anywhere_is_done_by_the_next_one"],
+    /// A verb that is dropped never gives its connection back.
+    DroppedKeepsConnection => ["an_update_that_is_dropped_anywhere_is_done_or_not", "a_crowd_that_goes_away_is_noticed_by_nobody"],
+    /// A write that is dropped keeps its record locked.
+    DroppedKeepsLock => ["an_update_that_is_dropped_anywhere_is_done_or_not", "a_replace_that_is_dropped_anywhere_is_done_or_not"],
+    /// The index first, then the record.
+    UpdateIndexesFirst => ["an_update_that_is_dropped_anywhere_is_done_or_not"],
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use session_core::StoreKey;
-use session_core::store::{Extend, Owner, Record, Stored, Version};
+use session_core::store::{Extend, Owner, Record, StoreError, Stored, Version};
 use time::OffsetDateTime;
 
 use crate::fault::Fault;
@@ -16,7 +16,21 @@ pub(crate) struct Model {
     fault: Option<Fault>,
     nature: Nature,
     state: Arc<Mutex<State>>,
+    pool: Arc<Mutex<Pool>>,
 }
+
+/// Connections, as a store has them whose server knows transactions.
+#[derive(Default)]
+struct Pool {
+    /// How many verbs have been begun.
+    begun: usize,
+    /// What each connection sees, if it is in a transaction.
+    snapshots: [Option<State>; CONNECTIONS],
+    in_use: usize,
+    locked: BTreeSet<StoreKey>,
+}
+
+const CONNECTIONS: usize = 20;
 
 /// What a sound store may be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +95,7 @@ pub(crate) fn differs(stored: &Stored, base: Option<&Version>) -> bool {
 
 impl Model {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { fault, nature: Nature::Plain, state: Arc::default() }
+        Self { fault, nature: Nature::Plain, state: Arc::default(), pool: Arc::default() }
     }
 
     pub(crate) fn sound(nature: Nature) -> Self {
@@ -99,6 +113,53 @@ impl Model {
 
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
+    }
+
+    /// Where a verb that is dropped leaves something: begins and ends a transaction on the next connection.
+    pub(crate) async fn transaction(&self, keys: &[&StoreKey]) -> Result<(), StoreError> {
+        let Some(
+            fault @ (Fault::DroppedKeepsSnapshot | Fault::DroppedKeepsConnection | Fault::DroppedKeepsLock),
+        ) = self.fault
+        else {
+            return Ok(());
+        };
+        let before = self.lock().clone();
+        let connection = {
+            let mut pool = self.pool();
+            let connection = pool.begun % CONNECTIONS;
+            pool.begun += 1;
+            if fault == Fault::DroppedKeepsSnapshot {
+                pool.snapshots[connection] = Some(before);
+            } else if pool.in_use == CONNECTIONS || keys.iter().any(|key| pool.locked.contains(key)) {
+                return Err(StoreError::unavailable("others are in the way"));
+            } else if fault == Fault::DroppedKeepsConnection {
+                pool.in_use += 1;
+            } else {
+                pool.locked.extend(keys.iter().copied().cloned());
+            }
+            connection
+        };
+        // Long enough to be dropped by callers who count milliseconds, too.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut pool = self.pool();
+        pool.snapshots[connection] = None;
+        pool.in_use = pool.in_use.saturating_sub(1);
+        pool.locked.retain(|key| !keys.contains(&key));
+        Ok(())
+    }
+
+    /// What the next connection sees, if it is still in a transaction.
+    pub(crate) fn snapshot(&self) -> Option<State> {
+        if !self.has(Fault::DroppedKeepsSnapshot) {
+            return None;
+        }
+        let mut pool = self.pool();
+        pool.begun += 1;
+        pool.snapshots[pool.begun % CONNECTIONS].clone()
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -21,6 +21,11 @@ impl Store for Model {
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
         let (key, now) = (self.key(key), self.time(now));
+        if extend.is_some() {
+            self.transaction(&[&key]).await?;
+        } else if let Some(snapshot) = self.snapshot() {
+            return Ok(snapshot.live(&key, now));
+        }
         let mut state = self.lock();
         let Some(stored) = state.sessions.get_mut(&key) else {
             let payload = r#"{"cookie":{"originalMaxAge":600000}}"#.into();
@@ -57,6 +62,7 @@ impl Store for Model {
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
         let (key, now) = (self.key(key), self.time(now));
+        self.transaction(&[&key]).await?;
         if self.has(Fault::CreateFailsAfterStoring) && key.as_str().contains('\'') {
             self.lock().put(&key, record.clone());
             return Err(StoreError::refused("a quote in the key"));
@@ -108,6 +114,7 @@ impl Store for Model {
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
         let (key, now) = (self.key(key), self.time(now));
+        self.transaction(&[&key]).await?;
         let mut record = self.kept(record);
         let before = self.lock().clone();
         let Some(stored) = before.live(&key, now) else {
@@ -134,6 +141,15 @@ impl Store for Model {
             let mut state = self.lock();
             *state = before;
             return Ok(Updated::Done(state.put(&key, record)));
+        }
+        if self.has(Fault::UpdateIndexesFirst) && !differs(&stored, base) {
+            {
+                let mut state = self.lock();
+                let was = stored.record.owner.clone().map(|owner| (owner, key.clone()));
+                state.index.retain(|entry| Some(entry) != was.as_ref());
+                state.index.extend(record.owner.clone().map(|owner| (owner, key.clone())));
+            }
+            pause().await;
         }
         if self.has(Fault::UpdateInTwoSteps) && !differs(&stored, base) {
             let half = Record { payload: record.payload.clone(), ..stored.record };
@@ -174,6 +190,7 @@ impl Store for Model {
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
         let (key, now) = (self.key(key), self.time(now));
+        self.transaction(&[&key]).await?;
         let payload = r#"{"cookie":{}}"#.into();
         let made_up = Record { payload, expires_at, owner: None };
         let found = self.lock().sessions.get(&key).cloned();
@@ -217,6 +234,7 @@ impl Store for Model {
 
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
         let (old, new, now) = (self.key(replace.old), self.key(replace.new), self.time(now));
+        self.transaction(&[&old, &new]).await?;
         let record = self.kept(replace.record);
         let tombstone = replace.tombstone.filter(|_| !self.has(Fault::ReplaceForgetsTombstone));
         let tombstone = tombstone.map(|tombstone| self.kept(tombstone));
@@ -288,6 +306,7 @@ impl Store for Model {
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
         let key = self.key(key);
+        self.transaction(&[&key]).await?;
         let mut state = self.lock();
         let Some(stored) = state.sessions.get(&key).cloned() else {
             if self.has(Fault::DeleteFailsOnMissing) {
