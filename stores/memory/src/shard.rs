@@ -319,11 +319,11 @@ impl Shard {
 
     /// Removes the candidate, if nobody has used it meanwhile, and gives its place back.
     pub(crate) fn give_up(&mut self, candidate: &Anonymous) -> bool {
-        let same = |entry: &Box<Entry>| {
-            entry.version == candidate.version && entry.expires_at == candidate.expires_at
-        };
         let key: &[u8] = candidate.key.borrow();
-        self.sessions.get(key).is_some_and(same) && self.remove_at(key)
+        let same = self.sessions.get(key).is_some_and(|entry| {
+            entry.version == candidate.version && entry.expires_at == candidate.expires_at
+        });
+        same && self.remove_at(key)
     }
 
     /// Empties the shard; the sessions are dropped by the caller, outside the lock.

@@ -9,7 +9,7 @@ mod caching;
 mod decisions;
 mod defaults;
 mod endings;
-mod leavers;
+mod leaving;
 mod lifetimes;
 mod loaded;
 mod merging;
@@ -50,13 +50,13 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     privileges::CASES,
     rotation::CASES,
     merging::CASES,
-    leavers::CASES,
+    leaving::CASES,
     special::CASES,
     story::CASES,
 ];
 
 /// Those in which adapter and store have to play together.
-pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leavers::CASES];
+pub(super) const PAIRED: &[&[AdapterCase]] = &[story::CASES, merging::CASES, leaving::CASES];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -230,6 +230,14 @@ impl Pending {
         self.0.await.map_err(|error| Failure::new(format!("the client broke: {error}")))?
     }
 
+    /// Closes the browser after this time, whether the answer is there or not.
+    pub(crate) async fn leave_after(self, time: std::time::Duration) {
+        tokio::time::sleep(time).await;
+        self.0.abort();
+        // Comes back when the connection is closed.
+        let _gone = self.0.await;
+    }
+
     /// What its handler saw, after a 200.
     pub(crate) async fn seen(self) -> Outcome<Vec<Value>> {
         Ok(self.page().await?.expect(200)?.seen)

@@ -92,7 +92,7 @@ fn a_store_whose_connections_stay_half_done_is_caught_by_browsers_that_leave() -
     if !sound.is_empty() {
         return Err(format!("a store that mends its connections fails {sound:?}").into());
     }
-    let case = "browsers_that_leave_in_the_middle_of_a_request_are_noticed_by_nobody";
+    let case = "browsers_that_leave_in_mid_request_are_noticed_by_nobody";
     if left(false).contains(case) { Ok(()) } else { Err(format!("not caught by {case}").into()) }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use session_axum::store::Directory;
 use session_axum::{Keyring, Owner, Policy, Sessions};
-use session_driver::Session;
+use session_driver::{DEFAULT_DEADLINE, Session};
 use session_matrix::stores;
 
 mod actix_web;
@@ -52,7 +52,12 @@ impl Site {
     /// Ends all sessions of a user, as an administrator does; whether the store has done so.
     async fn revoke(&self, user: &str) -> bool {
         match Owner::new(user) {
-            Some(owner) => self.directory.revoke(&owner, None).await.is_ok(),
+            Some(owner) => {
+                // The same deadline as for all that the sessions of a request ask of the store.
+                let revoked =
+                    tokio::time::timeout(DEFAULT_DEADLINE, self.directory.revoke(&owner, None)).await;
+                matches!(revoked, Ok(Ok(_)))
+            }
             None => true,
         }
     }

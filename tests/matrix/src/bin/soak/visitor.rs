@@ -67,6 +67,8 @@ struct Mine {
     left: Vec<Instant>,
     /// An end was asked for and not acknowledged: the session may be over now, or soon.
     may_end: bool,
+    /// A renewal was left without an answer, and none has been answered since.
+    renewal_in_doubt: bool,
     /// When the last change was acknowledged, in failovers.
     stamp: u64,
     /// What was last left without an answer, for the story of what went wrong.
@@ -213,7 +215,7 @@ impl Visitor {
         match act {
             Act::Login | Act::Read => return,
             Act::Count => mine.at_most += 1,
-            Act::Renew => {}
+            Act::Renew => mine.renewal_in_doubt = true,
             Act::Logout | Act::Revoke => mine.may_end = true,
         }
         mine.in_doubt = Some((act, how.to_owned(), at));
@@ -233,6 +235,7 @@ impl Visitor {
                     at_most: 0,
                     left: Vec::new(),
                     may_end: self.revocation_in_doubt.is_some_and(|since| since.elapsed() < LATE),
+                    renewal_in_doubt: false,
                     stamp,
                     in_doubt: None,
                 });
@@ -245,7 +248,7 @@ impl Visitor {
                 if let (Some(mine), Some(cookie)) = (&mut self.mine, set_cookie.filter(|it| !it.is_empty()))
                     && mine.cookie != cookie
                 {
-                    mine.in_doubt = None;
+                    mine.renewal_in_doubt = false;
                     mine.earlier.push(std::mem::replace(&mut mine.cookie, cookie));
                 }
                 match act {
@@ -280,7 +283,7 @@ impl Visitor {
             Some(Says::Out) => {
                 self.mine = None;
                 if !mine.may_end {
-                    if mine.in_doubt.as_ref().is_some_and(|(act, ..)| *act == Act::Renew) {
+                    if mine.renewal_in_doubt && !self.course.may_be_lost(mine.stamp) {
                         self.ledger.out_by_renewal += 1;
                     }
                     self.broken(Broken::LoggedOut, 1, mine.stamp, &story(act, &mine));

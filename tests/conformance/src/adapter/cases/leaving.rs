@@ -1,6 +1,4 @@
-//! Browsers that leave in the middle of a request, and browsers that are slow: nobody else notices.
-//!
-//! A server that notices the end of a connection drops what it was doing, wherever that was: also inside the store.
+//! Browsers that are closed while their request is on its way, and those who come after them.
 
 use std::time::Duration;
 
@@ -10,23 +8,75 @@ use super::promises;
 use crate::adapter::client::wire::Connection;
 use crate::adapter::client::{Browser, Request};
 use crate::adapter::options::safe;
-use crate::adapter::subject::Server;
-use crate::adapter::subject::Subject;
-use crate::failure::{Failure, Outcome};
+use crate::adapter::subject::{Server, Subject};
+use crate::failure::Outcome;
 use crate::script::step::Step;
 use crate::script::step::steps::{count, fill, get, insert, login};
+use crate::store::together;
 
 promises! {
-    ours browsers_that_leave_in_the_middle_of_a_request_are_noticed_by_nobody;
+    ours browsers_that_leave_in_mid_request_are_noticed_by_nobody;
     ours a_browser_that_left_finds_its_session_or_the_one_it_asked_for;
     ours browsers_that_are_slower_than_the_server_hold_up_nobody;
 }
 
-/// Browsers that leave. They come in groups, as many as wait for the store's connections at a time.
-const LEAVERS: usize = 400;
-const AT_ONCE: usize = 40;
-/// How often a session is looked at. A store has several connections, and each must show the same.
+/// How many leave, and how many of them are there at a time.
+const LEAVING: u64 = 200;
+const AT_A_TIME: usize = 20;
+
+/// How many look at once: more than a store has connections.
+const READERS: u64 = 12;
+
+/// How many are slow, and how often those who only look on do so.
+const SLOW: usize = 40;
 const LOOKS: usize = 10;
+
+async fn browsers_that_leave_in_mid_request_are_noticed_by_nobody(it: Subject) -> Outcome {
+    let (site, _) = it.browser(safe()).await?;
+    let before = bystanders(&site, "before", 8).await?;
+    let all: Vec<u64> = (0..LEAVING).collect();
+    for some in all.chunks(AT_A_TIME) {
+        together(some.iter().map(|&n| leaves(site.browser(), n))).await?;
+    }
+    all_see_theirs(&before, "before").await?;
+    together((0..10).map(|n| comes_after(site.clone(), n))).await.map(drop)
+}
+
+/// Signs in, asks for one more change, and is closed before the answer comes.
+async fn leaves(browser: Browser, n: u64) -> Outcome {
+    browser.play([login("ann"), insert("n", n)]).await?;
+    let step = match n % 4 {
+        0 => Step::Renew,
+        1 => login("bob"),
+        2 => insert("n", 0),
+        _ => Step::Logout,
+    };
+    browser.start("/play", [step]).leave_after(Duration::from_micros(n * 20)).await;
+    Ok(())
+}
+
+/// What this one does is seen by every request that comes with its cookie.
+async fn comes_after(site: Server, n: u64) -> Outcome {
+    let browser = site.browser();
+    browser.play([login("cleo"), insert("n", n)]).await?;
+    let cookie = site.cookie_of(&browser.session_cookie().unwrap_or_default());
+    for seen in all_see(&site, &cookie).await? {
+        ensure_eq!(seen, [json!("cleo"), json!(n)], "what a request finds after a login");
+    }
+    browser.play([Step::Logout]).await?;
+    for seen in all_see(&site, &cookie).await? {
+        ensure_eq!(seen, [Value::Null, Value::Null], "what a request finds after a logout");
+    }
+    Ok(())
+}
+
+async fn all_see(site: &Server, cookie: &str) -> Outcome<Vec<Vec<Value>>> {
+    let readers = (0..READERS).map(|_| {
+        let (site, cookie) = (site.clone(), cookie.to_owned());
+        async move { Ok(site.with_cookie(cookie, [Step::Owner, get("n")]).await?.seen) }
+    });
+    together(readers).await
+}
 
 /// Sessions whose owners only look on.
 async fn bystanders(site: &Server, name: &str, number: usize) -> Outcome<Vec<Browser>> {
@@ -61,50 +111,10 @@ async fn leave(site: &Server, browser: &Browser, step: Step, after: u64) -> Outc
     Ok(())
 }
 
-/// What a browser asks for before it leaves.
-fn asked(number: usize) -> Step {
-    match number % 4 {
-        0 => Step::Renew,
-        1 => login("somebody"),
-        2 => insert("n", "changed"),
-        _ => Step::Logout,
-    }
-}
-
-async fn browsers_that_leave_in_the_middle_of_a_request_are_noticed_by_nobody(it: Subject) -> Outcome {
-    let (site, _) = it.browser(safe()).await?;
-    let before = bystanders(&site, "before", 8).await?;
-    for group in 0..LEAVERS / AT_ONCE {
-        let leavers = bystanders(&site, "leaver", AT_ONCE).await?;
-        let leaving: Vec<_> = (0..AT_ONCE)
-            .map(|n| {
-                let (site, browser) = (site.clone(), leavers[n].clone());
-                let after = u64::try_from((n + group) % 5).unwrap_or(0);
-                tokio::spawn(async move { leave(&site, &browser, asked(n + group), after).await })
-            })
-            .collect();
-        for left in leaving {
-            left.await.map_err(|error| Failure::new(format!("a browser broke: {error}")))??;
-        }
-    }
-    all_see_theirs(&before, "before").await?;
-    let after = bystanders(&site, "after", 8).await?;
-    all_see_theirs(&after, "after").await?;
-    for browser in before.iter().chain(&after) {
-        let cookie = site.cookie_of(&browser.session_cookie().unwrap_or_default());
-        browser.play([Step::Logout]).await?;
-        for _ in 0..LOOKS {
-            let seen = site.with_cookie(&cookie, [Step::Owner]).await?.seen;
-            ensure_eq!(seen, [Value::Null], "who is signed in by a cookie whose session has ended");
-        }
-    }
-    Ok(())
-}
-
 /// Whoever left while a change was on its way finds it made, or not made, and either way for good.
 async fn a_browser_that_left_finds_its_session_or_the_one_it_asked_for(it: Subject) -> Outcome {
     let (site, _) = it.browser(safe()).await?;
-    let leavers = bystanders(&site, "leaver", AT_ONCE).await?;
+    let leavers = bystanders(&site, "leaver", SLOW).await?;
     for (n, browser) in leavers.iter().enumerate() {
         let step = if n % 2 == 0 { count("left") } else { Step::Logout };
         leave(&site, browser, step, u64::try_from(n % 5).unwrap_or(0)).await?;
@@ -134,7 +144,7 @@ async fn a_browser_that_left_finds_its_session_or_the_one_it_asked_for(it: Subje
 /// Browsers that send the half of a request, or do not read what they asked for.
 async fn browsers_that_are_slower_than_the_server_hold_up_nobody(it: Subject) -> Outcome {
     let (site, _) = it.browser(safe()).await?;
-    let slow = bystanders(&site, "slow", AT_ONCE).await?;
+    let slow = bystanders(&site, "slow", SLOW).await?;
     for browser in &slow {
         // More than the system's buffers for a connection hold is not read until everybody else is done.
         browser.play([fill("long", 60_000)]).await?;
