@@ -18,7 +18,7 @@ use crate::values::{Delta, Op};
 mod reply;
 mod step;
 
-pub use reply::{CookieProblem, Reply};
+pub use reply::{CookieProblem, CookieWarning, Reply};
 pub use step::{Create, Delete, Rename, Touch, Update};
 
 /// Makes ids. The caller draws the randomness; the core has none.
@@ -96,7 +96,12 @@ impl State {
         let due = self.due(now, used);
         let settings = &self.policy.0.settings;
         let rules = Rules {
-            resave: if used == Use::Used { settings.resave } else { crate::policy::Resave::Off },
+            // What an earlier save of this request has written is not written again.
+            resave: if used == Use::Used && !self.written {
+                settings.resave
+            } else {
+                crate::policy::Resave::Off
+            },
             save_uninitialized: settings.save_uninitialized,
             unset: settings.unset,
             due,
@@ -160,6 +165,7 @@ impl State {
         self.owner_changed = false;
         self.in_doubt = false;
         self.extended = true;
+        self.written = true;
         self.settle(cookie)
     }
 

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -105,50 +105,102 @@ struct FactsJson<'a> {
     until: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Every member may be missing, or of any type: what makes no sense is as if it were missing.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct CookieJson<'a> {
-    #[serde(default)]
-    original_max_age: Option<f64>,
-    #[serde(default)]
-    partitioned: Option<bool>,
-    #[serde(default, borrow)]
-    priority: Option<Cow<'a, str>>,
-    #[serde(default)]
-    secure: Option<Loose>,
-    #[serde(default)]
-    http_only: Option<bool>,
-    #[serde(default, borrow)]
-    domain: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    path: Option<Cow<'a, str>>,
-    #[serde(default)]
-    same_site: Option<Loose>,
+    #[serde(borrow)]
+    original_max_age: Member<'a>,
+    #[serde(borrow)]
+    partitioned: Member<'a>,
+    #[serde(borrow)]
+    priority: Member<'a>,
+    #[serde(borrow)]
+    secure: Member<'a>,
+    #[serde(borrow)]
+    http_only: Member<'a>,
+    #[serde(borrow)]
+    domain: Member<'a>,
+    #[serde(borrow)]
+    path: Member<'a>,
+    #[serde(borrow)]
+    same_site: Member<'a>,
 }
 
-/// Node writes these as a boolean or as a string.
-enum Loose {
+/// A member of `cookie`, which Node writes as one type or another.
+#[derive(Default)]
+enum Member<'a> {
+    /// Not there, or of a type that says nothing.
+    #[default]
+    Missing,
+    /// Stores that write null for what is unset do so on purpose.
+    Null,
     Flag(bool),
-    Word(String),
+    Number(f64),
+    Word(Cow<'a, str>),
 }
 
 // Derived as an untagged enum, it would try one after the other and put an error together for each string.
-impl<'de> Deserialize<'de> for Loose {
+impl<'de: 'a, 'a> Deserialize<'de> for Member<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visit;
-        impl Visitor<'_> for Visit {
-            type Value = Loose;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Member<'de>;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a boolean or a string")
+                f.write_str("any value")
             }
-            fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
-                Ok(Loose::Flag(flag))
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Member::Null)
             }
-            fn visit_str<E>(self, word: &str) -> Result<Loose, E> {
-                Ok(Loose::Word(word.to_owned()))
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Member::Flag(flag))
+            }
+            #[allow(clippy::cast_precision_loss, reason = "JavaScript's numbers are these")]
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Member::Number(number as f64))
+            }
+            #[allow(clippy::cast_precision_loss, reason = "JavaScript's numbers are these")]
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Member::Number(number as f64))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Member::Number(number))
+            }
+            fn visit_borrowed_str<E>(self, word: &'de str) -> Result<Self::Value, E> {
+                Ok(Member::Word(Cow::Borrowed(word)))
+            }
+            fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
+                Ok(Member::Word(Cow::Owned(word.to_owned())))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Member::Missing)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Member::Missing)
             }
         }
         deserializer.deserialize_any(Visit)
+    }
+}
+
+impl<'a> Member<'a> {
+    /// A switch, with what a missing one stands for. Null is off, as in JavaScript.
+    fn flag(&self, missing: bool) -> bool {
+        match self {
+            Self::Flag(flag) => *flag,
+            Self::Word(word) => !word.is_empty(),
+            Self::Null => false,
+            Self::Missing | Self::Number(_) => missing,
+        }
+    }
+
+    fn word(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Word(word) => Some(word),
+            Self::Missing | Self::Null | Self::Flag(_) | Self::Number(_) => None,
+        }
     }
 }
 
@@ -176,28 +228,38 @@ pub(crate) fn decode(payload: &str) -> Result<Parts, RecordError> {
 }
 
 fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
+    // A derived struct would take an array for its members in their order.
+    if !value.get().starts_with('{') {
+        return Err(RecordError::NoCookie);
+    }
     let json: CookieJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::NoCookie)?;
-    // A member that no browser could have been sent is dropped, not obeyed: the record is not trusted that far.
+    // What is missing is what express-session's `new Cookie()` makes of it. A member that no browser could have been sent is
+    // dropped, not obeyed: the record is not trusted that far.
     let attributes = Attributes {
-        path: json.path.filter(|path| crate::cookie::is_path(path)).map_or_else(String::new, Cow::into_owned),
-        domain: json.domain.filter(|domain| crate::cookie::is_domain(domain)).map(Cow::into_owned),
-        http_only: json.http_only.unwrap_or(false),
-        secure: match json.secure {
-            Some(Loose::Flag(secure)) => secure,
-            Some(Loose::Word(word)) => !word.is_empty(),
-            None => false,
+        path: match json.path {
+            // No attribute, on purpose.
+            Member::Null => String::new(),
+            Member::Word(path) if crate::cookie::is_path(&path) => path.into_owned(),
+            Member::Word(_) | Member::Missing | Member::Flag(_) | Member::Number(_) => "/".to_owned(),
         },
+        domain: json.domain.word().filter(|domain| crate::cookie::is_domain(domain)).map(Cow::into_owned),
+        http_only: json.http_only.flag(true),
+        secure: json.secure.flag(false),
         same_site: match json.same_site {
-            Some(Loose::Flag(true)) => Some(SameSite::Strict),
-            Some(Loose::Word(word)) => SameSite::parse(&word),
-            Some(Loose::Flag(false)) | None => None,
+            Member::Flag(true) => Some(SameSite::Strict),
+            Member::Word(word) => SameSite::parse(&word),
+            Member::Flag(false) | Member::Null | Member::Missing | Member::Number(_) => None,
         },
-        partitioned: json.partitioned.unwrap_or(false),
-        priority: json.priority.and_then(|priority| Priority::parse(&priority)),
+        partitioned: json.partitioned.flag(false),
+        priority: json.priority.word().and_then(|priority| Priority::parse(&priority)),
     };
     // The cast saturates: a life of 10^300 ms is as good as forever.
     #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
-    let original_max_age = json.original_max_age.map(|ms| ms.floor() as i64);
+    let original_max_age = match json.original_max_age {
+        Member::Number(ms) => Some(ms.floor() as i64),
+        // `expires: false` in a policy makes it false in the record.
+        Member::Missing | Member::Null | Member::Flag(_) | Member::Word(_) => None,
+    };
     Ok(RecordCookie { original_max_age, attributes })
 }
 
@@ -345,16 +407,41 @@ mod tests {
         {
             assert_eq!(decode(payload).unwrap_err(), RecordError::Malformed, "{payload}");
         }
-        for payload in ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":{"path":7}}"#] {
+        for payload in
+            ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":"x"}"#, r#"{"cookie":[]}"#]
+        {
             assert_eq!(decode(payload).unwrap_err(), RecordError::NoCookie, "{payload}");
         }
         assert_eq!(decode(r#"{"cookie":{},"_session":{"v":2,"new":[]}}"#).unwrap_err(), RecordError::Newer);
     }
 
+    fn attributes(cookie: &str) -> Attributes {
+        decode(&format!("{{\"cookie\":{cookie}}}")).unwrap().cookie.attributes
+    }
+
     #[test]
-    fn a_cookie_member_that_no_browser_could_have_been_sent_is_dropped() {
-        let parts = decode(r#"{"cookie":{"path":"/;x","domain":"a\r\nb","sameSite":"bogus"}}"#).unwrap();
-        assert_eq!(parts.cookie, RecordCookie::default());
+    fn a_cookie_member_that_is_missing_or_that_no_browser_could_have_been_sent_has_its_default() {
+        let defaults = Attributes { path: "/".to_owned(), http_only: true, ..Attributes::default() };
+        for cookie in [
+            "{}",
+            r#"{"path":"/;x","domain":"a\r\nb","sameSite":"bogus"}"#,
+            r#"{"path":7,"domain":{"a":[1]},"httpOnly":[true],"secure":0,"sameSite":1,"priority":[],"partitioned":{}}"#,
+        ] {
+            assert_eq!(attributes(cookie), defaults, "{cookie}");
+        }
+        let nulls =
+            attributes(r#"{"path":null,"httpOnly":null,"secure":null,"partitioned":null,"priority":null}"#);
+        assert_eq!(nulls, Attributes::default());
+    }
+
+    #[test]
+    fn a_life_of_another_type_is_none() {
+        for life in ["null", "false", "true", "\"60000\"", "[]", "{}"] {
+            let payload = format!(r#"{{"cookie":{{"originalMaxAge":{life},"expires":{life}}},"n":1}}"#);
+            assert_eq!(decode(&payload).unwrap().cookie.original_max_age, None, "{payload}");
+        }
+        let long = decode(r#"{"cookie":{"originalMaxAge":1e300}}"#).unwrap().cookie.original_max_age;
+        assert_eq!(long, Some(i64::MAX));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod reading;
 mod records;
 mod responses;
 mod secrets;
+mod sequences;
 mod special;
 mod story;
 mod values;
@@ -31,6 +32,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     values::CASES,
     decisions::CASES,
     loaded::CASES,
+    sequences::CASES,
     lifetimes::CASES,
     attributes::CASES,
     reading::CASES,

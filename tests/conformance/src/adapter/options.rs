@@ -25,6 +25,7 @@ pub(crate) struct Options {
     rolling: bool,
     unset: &'static str,
     proxy: Proxy,
+    by_request: bool,
     /// The ids that are handed out first.
     ids: Vec<String>,
     cookie: CookieOptions,
@@ -56,6 +57,10 @@ pub(crate) enum Proxy {
     Everybody,
     /// express-session asks Express then, which is told to trust such addresses.
     PrivateNetworks,
+    /// The same for so many in a row.
+    Hops(u8),
+    /// The same for addresses, as Express writes them.
+    Addresses(&'static str),
 }
 
 /// express-session's `cookie` options.
@@ -85,6 +90,7 @@ pub(crate) fn express() -> Options {
         rolling: false,
         unset: "keep",
         proxy: Proxy::Nobody,
+        by_request: false,
         ids: Vec::new(),
         cookie: CookieOptions::default(),
         preset: Preset::Express,
@@ -135,6 +141,17 @@ impl Options {
     pub(crate) fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
+    }
+
+    /// Ids and the cookie's domain are functions of the request: an id begins with the first label of the host, and the
+    /// cookie is for the host, unless it is `localhost`.
+    pub(crate) fn by_request(mut self) -> Self {
+        self.by_request = true;
+        self
+    }
+
+    pub(crate) fn is_by_request(&self) -> bool {
+        self.by_request
     }
 
     /// The ids that new sessions get, in turn; random ones follow.
@@ -250,7 +267,16 @@ impl Options {
             Proxy::Nobody => TrustProxy::Nobody,
             Proxy::Everybody => TrustProxy::Everybody,
             Proxy::PrivateNetworks => TrustProxy::PrivateNetworks,
+            Proxy::Hops(hops) => TrustProxy::Hops(hops),
+            // One that cannot be read fails the case, as trusting nobody would.
+            Proxy::Addresses(addresses) => addresses.parse().unwrap_or(TrustProxy::Nobody),
         });
+        if self.by_request {
+            builder = builder.cookie_by_request(|request, cookie| {
+                let host = request.host().unwrap_or_default();
+                cookie.domain = (host != "localhost").then(|| host.into_owned());
+            });
+        }
         self.adjust.iter().fold(self.cookie.apply(builder), |builder, adjust| adjust(builder))
     }
 }
