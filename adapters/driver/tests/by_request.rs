@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::policy;
-use session_core::{IdsAtRest, RequestFacts, SessionId};
-use session_driver::{Reply, Sessions};
+use session_core::{IdsAtRest, Reply, RequestFacts, SessionId};
+use session_driver::Sessions;
 use session_store_memory::MemoryStore;
 
 async fn begun(sessions: &Sessions, facts: &RequestFacts<'_>) -> (String, Reply) {
