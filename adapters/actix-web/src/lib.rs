@@ -56,7 +56,7 @@ pub use session_driver::core::StoreKey;
 pub use session_driver::core::store;
 pub use session_driver::core::{
     AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
+    policy, request,
 };
 pub use session_driver::{
     Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,

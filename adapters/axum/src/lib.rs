@@ -37,8 +37,9 @@
 //!
 //! - A handler that panics ends the connection, and the session is as it was. A layer that turns panics into responses
 //!   belongs outside the [`SessionLayer`].
-//! - Give the layer the address of the client (`into_make_service_with_connect_info::<SocketAddr>()`) if the policy trusts
-//!   proxies on private networks.
+//! - Behind a proxy, `trust_proxy` of the policy says whose word counts. If it is to go by addresses, serve with
+//!   `into_make_service_with_connect_info::<SocketAddr>()`, or the address of the connection is unknown; a number of hops
+//!   does without.
 //!
 //! # Without axum
 //!
@@ -73,7 +74,7 @@ pub use session_driver::core::StoreKey;
 pub use session_driver::core::store;
 pub use session_driver::core::{
     AsKey, IdsAtRest, Key, Keyring, Owner, Policy, SessionCookie, SessionId, Signature, cookie, csrf, flash,
-    policy,
+    policy, request,
 };
 pub use session_driver::{
     Challenge, Clock, Device, Devices, Error, Exchange, LayerName, ManualClock, Sessions, SessionsBuilder,

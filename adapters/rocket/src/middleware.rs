@@ -11,7 +11,7 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::figment::Figment;
 use rocket::figment::error::{Error as Mistake, Kind as MistakeKind};
 use rocket::figment::value::{Dict, Value};
-use rocket::http::{ContentType, Header, Status};
+use rocket::http::{ContentType, Header, HeaderMap, Status};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_driver::core::RequestFacts;
 use session_driver::core::policy::Options;

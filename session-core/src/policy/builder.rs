@@ -205,7 +205,8 @@ impl PolicyBuilder {
     /// request, given the options set here, and changes those that are to be different. Default: none.
     ///
     /// Sessions that exist take their attributes from this, too; with the express-session preset from their records, as
-    /// there. Options that no browser would take set no cookie for that request, and one warning says why.
+    /// there. Options that no browser would take set no cookie for that request, and one warning says why. Outside of requests
+    /// ([`open_detached`](Policy::open_detached)) the options set here count.
     ///
     /// ```
     /// use session_core::{Keyring, Policy};
