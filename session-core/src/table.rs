@@ -127,7 +127,8 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
                 (Resave::Off, Due::No | Due::Cookie) => V::Nothing,
             };
             let cookie = match rules.due {
-                Due::Cookie | Due::Both => Cookie::Refresh,
+                Due::Cookie => Cookie::Set,
+                Due::Both => Cookie::Refresh,
                 Due::No | Due::Store => Cookie::Leave,
             };
             (verb, cookie)

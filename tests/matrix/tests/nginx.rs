@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
+use base64::Engine as _;
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -150,8 +151,8 @@ impl Site {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name);
         let certificate = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
-        fs::write(path("certificate.pem"), certificate.cert.pem())?;
-        fs::write(path("key.pem"), certificate.signing_key.serialize_pem())?;
+        fs::write(path("certificate.pem"), pem("CERTIFICATE", certificate.cert.der()))?;
+        fs::write(path("key.pem"), pem("PRIVATE KEY", &certificate.signing_key.serialize_der()))?;
         let (secure, plain) = (free_address()?, free_address()?);
         let settings =
             replaced(settings, "listen 443 ssl;", &format!("listen {secure} ssl; listen {plain};"))?;
@@ -243,6 +244,12 @@ fn whole(folder: &Path, settings: &str) -> String {
          client_body_temp_path {folder}/body;\nproxy_temp_path {folder}/proxy;\nfastcgi_temp_path {folder}/fastcgi;\n\
          uwsgi_temp_path {folder}/uwsgi;\nscgi_temp_path {folder}/scgi;\n{settings}\n}}\n"
     )
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn shown(path: &Path) -> String {
