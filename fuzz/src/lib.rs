@@ -31,7 +31,7 @@ pub fn policies() -> [Policy; 3] {
 /// A request over https for `/`.
 #[must_use]
 pub fn facts() -> RequestFacts<'static> {
-    RequestFacts { path: "/", tls: true, ..RequestFacts::default() }
+    RequestFacts::new("/").tls(true)
 }
 
 /// Where no new id is due.

@@ -20,7 +20,7 @@ mod reply;
 mod step;
 mod undo;
 
-pub use reply::{CookieProblem, Reply};
+pub use reply::{CookieProblem, CookieWarning, Reply};
 pub use step::{Create, Delete, Rename, Touch, Update};
 pub use undo::Undo;
 
@@ -111,7 +111,12 @@ impl State {
         let due = self.due(now, used);
         let settings = &self.policy.0.settings;
         let rules = Rules {
-            resave: if used == Use::Used { settings.resave } else { crate::policy::Resave::Off },
+            // What an earlier save of this request has written is not written again.
+            resave: if used == Use::Used && !self.written {
+                settings.resave
+            } else {
+                crate::policy::Resave::Off
+            },
             save_uninitialized: settings.save_uninitialized,
             unset: settings.unset,
             due,
@@ -179,6 +184,7 @@ impl State {
         self.in_doubt = false;
         self.moving = None;
         self.extended = true;
+        self.written = true;
         self.settle(cookie)
     }
 

@@ -307,6 +307,8 @@ pub(crate) fn domain_matches(domain: &str, host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         Some(_) | None => host,
     };
+    // The root's dot belongs to no label.
+    let host = host.strip_suffix('.').unwrap_or(host);
     let at = host.len().wrapping_sub(domain.len());
     match host.get(at..) {
         Some(tail) if tail.eq_ignore_ascii_case(domain) => at == 0 || host[..at].ends_with('.'),

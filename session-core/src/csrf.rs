@@ -113,6 +113,7 @@ impl State {
 /// assert!(is_cross_site(Some("cross-site"), None, "shop.example"));
 /// assert!(is_cross_site(None, Some("https://evil.example"), "shop.example"));
 /// assert!(!is_cross_site(None, Some("http://localhost:4000"), "localhost:4000"));
+/// assert!(!is_cross_site(None, Some("https://shop.example"), "shop.example:443"));
 /// assert!(!is_cross_site(None, None, "shop.example"));
 /// ```
 #[must_use]
@@ -120,9 +121,43 @@ pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, host: &
     match (sec_fetch_site, origin) {
         (Some(site), _) => !matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
-            let of_origin = origin.split_once("://").map_or(origin, |(_, authority)| authority);
-            !of_origin.eq_ignore_ascii_case(host)
+            let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
+            !without_default_port(scheme, authority).eq_ignore_ascii_case(without_default_port(scheme, host))
         }
         (None, None) => false,
+    }
+}
+
+/// An authority as browsers write it in `Origin`: some proxies and clients write the port of the scheme out in `Host`.
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return authority,
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cross_site;
+
+    #[test]
+    fn the_port_of_the_scheme_says_nothing_and_another_does() {
+        for (origin, host, cross) in [
+            ("https://shop.example", "shop.example:443", false),
+            ("https://shop.example:443", "shop.example", false),
+            ("http://shop.example", "shop.example:80", false),
+            ("https://shop.example", "SHOP.example", false),
+            ("https://shop.example", "shop.example:80", true),
+            ("https://shop.example:8443", "shop.example", true),
+            ("http://[::1]", "[::1]:80", false),
+            ("https://evil.example", "shop.example:443", true),
+            ("https://shop.example.evil.example", "shop.example:443", true),
+            ("null", "shop.example", true),
+            ("", "shop.example", true),
+        ] {
+            assert_eq!(is_cross_site(None, Some(origin), host), cross, "{origin} {host}");
+        }
     }
 }

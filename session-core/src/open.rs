@@ -1,40 +1,23 @@
 //! The beginning of a request: what its cookies ask for, and what the store's answer makes of it.
 
-use std::net::IpAddr;
-
 use time::OffsetDateTime;
 
 use crate::clock::later;
 use crate::cookie;
 use crate::id::{SessionId, StoreKey};
-use crate::policy::{Lifetime, Policy, Rolling, TrustProxy};
+use crate::policy::{Lifetime, Policy, Rolling};
 use crate::record::{self, Moved, RecordError};
+use crate::request::{RequestFacts, Seen};
 use crate::state::State;
 use crate::store::{Extend, Stored};
 use crate::token::{Opened, Seal};
-
-/// What an adapter knows of a request, beside its `Cookie` headers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RequestFacts<'a> {
-    /// The path as the client asked for it, also under a nested or mounted router.
-    pub path: &'a str,
-    /// The `Host` header, or the `:authority` of HTTP/2. Used to explain why a cookie cannot be set, for nothing else.
-    pub host: Option<&'a str>,
-    /// Whether this server itself speaks TLS with the client.
-    pub tls: bool,
-    /// The `X-Forwarded-Proto` header. Whether it counts is the policy's to say.
-    pub forwarded_proto: Option<&'a str>,
-    /// The address that the connection comes from.
-    pub peer: Option<IpAddr>,
-}
 
 /// What the core keeps of a request until a handler asks for the session: little, and nothing is verified yet, so
 /// that a request that never asks costs next to nothing.
 #[must_use = "a visit is to be opened"]
 pub struct Visit {
     pub(crate) inside: bool,
-    pub(crate) secure: bool,
-    pub(crate) domain_fits: bool,
+    pub(crate) seen: Seen,
     /// There is no response that could carry a cookie.
     pub(crate) detached: bool,
     /// Values of cookies of our name, as they are on the wire.
@@ -105,8 +88,7 @@ impl Policy {
     /// Asks for the session with this id, outside any request: for a websocket, a background task. It can be read, changed
     /// and saved, but it cannot be given a new id, since there is no response that could tell the browser.
     pub fn open_detached(&self, id: SessionId) -> Load {
-        let visit =
-            Visit { inside: true, secure: true, domain_fits: true, detached: true, candidates: Vec::new() };
+        let visit = Visit { inside: true, seen: Seen::nothing(), detached: true, candidates: Vec::new() };
         Load {
             key: id.key(self.ids_at_rest()),
             policy: self.clone(),
@@ -123,16 +105,10 @@ impl Policy {
     /// Takes what will be needed of a request. Cheap: nothing is verified, and without a session cookie nothing is
     /// allocated.
     pub fn visit<'a>(&self, facts: &RequestFacts<'_>, cookies: impl IntoIterator<Item = &'a [u8]>) -> Visit {
-        let settings = &self.0.settings;
-        let secure = facts.tls || (self.trusts(facts.peer) && says_https(facts.forwarded_proto));
-        let domain_fits = match (&settings.domain, facts.host) {
-            (Some(domain), Some(host)) => cookie::domain_matches(domain, host),
-            (None, _) | (_, None) => true,
-        };
+        let seen = self.see(facts);
         Visit {
-            inside: cookie::path_matches(&settings.path, facts.path),
-            secure,
-            domain_fits,
+            inside: cookie::path_matches(&seen.options(self).path, facts.path()),
+            seen,
             detached: false,
             candidates: cookie::candidates(cookies, &self.0.name).collect(),
         }
@@ -171,23 +147,6 @@ impl Policy {
             }),
         }
     }
-
-    fn trusts(&self, peer: Option<IpAddr>) -> bool {
-        match self.0.settings.trust_proxy {
-            TrustProxy::Nobody => false,
-            TrustProxy::Everybody => true,
-            TrustProxy::PrivateNetworks => peer.is_some_and(|peer| match peer.to_canonical() {
-                IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-                IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-            }),
-        }
-    }
-}
-
-/// express-session's reading: what stands before the first comma, trimmed, in lower case.
-fn says_https(forwarded_proto: Option<&str>) -> bool {
-    let first = forwarded_proto.and_then(|protos| protos.split(',').next());
-    first.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
 }
 
 impl Load {
@@ -204,7 +163,7 @@ impl Load {
             Rolling::Never => return None,
             Rolling::OnUse | Rolling::EveryRequest | Rolling::StoreOnly => {}
         }
-        let original_max_age = match settings.lifetime {
+        let original_max_age = match self.visit.seen.options(&self.policy).lifetime {
             // Each session has its own distance to the date.
             Lifetime::Until(_) => return None,
             Lifetime::BrowserSession => None,

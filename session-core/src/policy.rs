@@ -7,19 +7,24 @@ use std::time::Duration;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::cookie::{self, Priority};
+use crate::cookie;
 use crate::id::IdsAtRest;
 use crate::keyring::{Keyring, MacKey, Signature};
 use crate::token::Tokens;
 
 mod builder;
 mod check;
+mod cookie_options;
 mod options;
+mod trust;
 
 pub use builder::PolicyBuilder;
 pub use check::PolicyError;
 pub(crate) use check::check_path;
+pub(crate) use cookie_options::ByRequest;
+pub use cookie_options::CookieOptions;
 pub use options::{Options, Preset, SameSiteOption};
+pub use trust::{Subnet, TrustProxy};
 
 /// How long a session and its cookie live while nobody uses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +67,7 @@ pub enum Rolling {
     /// When a handler used the session: store and cookie together.
     OnUse,
     /// On every request that carries the cookie, used or not: store and cookie together. express-session's `rolling: true`.
+    /// The cookie is set on each response, also if [`touch_after`](PolicyBuilder::touch_after) leaves the store alone.
     EveryRequest,
     /// On every request that carries the cookie, in the store only. express-session's `rolling: false`, where the cookie
     /// runs out while the session lives on.
@@ -111,18 +117,6 @@ pub enum SameSitePolicy {
     Auto,
 }
 
-/// Whose `X-Forwarded-Proto` tells whether the browser's connection is secure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrustProxy {
-    /// Nobody's: only a TLS connection to this server counts.
-    Nobody,
-    /// Everybody's: right only where every request comes through a proxy that sets the header.
-    Everybody,
-    /// That of loopback and private addresses (RFC 1918, RFC 4193, link-local): a proxy on the same machine or network.
-    PrivateNetworks,
-}
-
 /// What a response says to caches when it depends on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,16 +147,10 @@ pub(crate) struct Settings {
     pub(crate) save_uninitialized: SaveUninitialized,
     pub(crate) rolling: Rolling,
     pub(crate) touch_after: Option<Duration>,
-    pub(crate) lifetime: Lifetime,
     pub(crate) browser_session_ttl: Duration,
     pub(crate) absolute_timeout: Option<Duration>,
-    pub(crate) path: String,
-    pub(crate) domain: Option<String>,
-    pub(crate) http_only: bool,
-    pub(crate) secure: Secure,
-    pub(crate) same_site: SameSitePolicy,
-    pub(crate) partitioned: bool,
-    pub(crate) priority: Option<Priority>,
+    pub(crate) cookie: CookieOptions,
+    pub(crate) by_request: Option<ByRequest>,
     pub(crate) trust_proxy: TrustProxy,
     pub(crate) unset: Unset,
     pub(crate) concurrency: Concurrency,

@@ -16,11 +16,12 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cookie::{Attributes, Priority, SameSite};
+use crate::cookie::Attributes;
 use crate::id::StoreKey;
 use crate::store::{Owner, Record};
 use crate::values::Values;
 
+mod cookie;
 mod write;
 
 pub(crate) use write::{encode, tombstone};
@@ -118,53 +119,6 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CookieJson<'a> {
-    #[serde(default)]
-    original_max_age: Option<f64>,
-    #[serde(default)]
-    partitioned: Option<bool>,
-    #[serde(default, borrow)]
-    priority: Option<Cow<'a, str>>,
-    #[serde(default)]
-    secure: Option<Loose>,
-    #[serde(default)]
-    http_only: Option<bool>,
-    #[serde(default, borrow)]
-    domain: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    path: Option<Cow<'a, str>>,
-    #[serde(default)]
-    same_site: Option<Loose>,
-}
-
-/// Node writes these as a boolean or as a string.
-enum Loose {
-    Flag(bool),
-    Word(String),
-}
-
-// Derived as an untagged enum, it would try one after the other and put an error together for each string.
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl Visitor<'_> for Visit {
-            type Value = Loose;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a boolean or a string")
-            }
-            fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
-                Ok(Loose::Flag(flag))
-            }
-            fn visit_str<E>(self, word: &str) -> Result<Loose, E> {
-                Ok(Loose::Word(word.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
-}
-
 /// Takes a payload apart.
 ///
 /// # Errors
@@ -177,7 +131,7 @@ pub(crate) fn decode(payload: &str) -> Result<Parts, RecordError> {
     let mut values = Values::with_capacity(members.0.len());
     for (key, value) in members.0 {
         match key.as_ref() {
-            COOKIE_KEY => cookie = Some(decode_cookie(value)?),
+            COOKIE_KEY => cookie = Some(cookie::decode(value)?),
             FACTS_KEY => facts = decode_facts(value)?,
             _ => values.push(key, value.to_owned()),
         }
@@ -186,32 +140,6 @@ pub(crate) fn decode(payload: &str) -> Result<Parts, RecordError> {
         return Err(RecordError::Malformed);
     }
     Ok(Parts { cookie: cookie.ok_or(RecordError::NoCookie)?, facts, values })
-}
-
-fn decode_cookie(value: &RawValue) -> Result<RecordCookie, RecordError> {
-    let json: CookieJson<'_> = serde_json::from_str(value.get()).map_err(|_| RecordError::NoCookie)?;
-    // A member that no browser could have been sent is dropped, not obeyed: the record is not trusted that far.
-    let attributes = Attributes {
-        path: json.path.filter(|path| crate::cookie::is_path(path)).map_or_else(String::new, Cow::into_owned),
-        domain: json.domain.filter(|domain| crate::cookie::is_domain(domain)).map(Cow::into_owned),
-        http_only: json.http_only.unwrap_or(false),
-        secure: match json.secure {
-            Some(Loose::Flag(secure)) => secure,
-            Some(Loose::Word(word)) => !word.is_empty(),
-            None => false,
-        },
-        same_site: match json.same_site {
-            Some(Loose::Flag(true)) => Some(SameSite::Strict),
-            Some(Loose::Word(word)) => SameSite::parse(&word),
-            Some(Loose::Flag(false)) | None => None,
-        },
-        partitioned: json.partitioned.unwrap_or(false),
-        priority: json.priority.and_then(|priority| Priority::parse(&priority)),
-    };
-    // The cast saturates: a life of 10^300 ms is as good as forever.
-    #[allow(clippy::cast_possible_truncation, reason = "saturating is what is wanted")]
-    let original_max_age = json.original_max_age.map(|ms| ms.floor() as i64);
-    Ok(RecordCookie { original_max_age, attributes })
 }
 
 fn decode_facts(value: &RawValue) -> Result<Facts, RecordError> {
@@ -360,16 +288,41 @@ mod tests {
         {
             assert_eq!(decode(payload).unwrap_err(), RecordError::Malformed, "{payload}");
         }
-        for payload in ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":{"path":7}}"#] {
+        for payload in
+            ["{}", r#"{"cookie":null}"#, r#"{"cookie":7}"#, r#"{"cookie":"x"}"#, r#"{"cookie":[]}"#]
+        {
             assert_eq!(decode(payload).unwrap_err(), RecordError::NoCookie, "{payload}");
         }
         assert_eq!(decode(r#"{"cookie":{},"_session":{"v":2,"new":[]}}"#).unwrap_err(), RecordError::Newer);
     }
 
+    fn attributes(cookie: &str) -> Attributes {
+        decode(&format!("{{\"cookie\":{cookie}}}")).unwrap().cookie.attributes
+    }
+
     #[test]
-    fn a_cookie_member_that_no_browser_could_have_been_sent_is_dropped() {
-        let parts = decode(r#"{"cookie":{"path":"/;x","domain":"a\r\nb","sameSite":"bogus"}}"#).unwrap();
-        assert_eq!(parts.cookie, RecordCookie::default());
+    fn a_cookie_member_that_is_missing_or_that_no_browser_could_have_been_sent_has_its_default() {
+        let defaults = Attributes { path: "/".to_owned(), http_only: true, ..Attributes::default() };
+        for cookie in [
+            "{}",
+            r#"{"path":"/;x","domain":"a\r\nb","sameSite":"bogus"}"#,
+            r#"{"path":7,"domain":{"a":[1]},"httpOnly":[true],"secure":0,"sameSite":1,"priority":[],"partitioned":{}}"#,
+        ] {
+            assert_eq!(attributes(cookie), defaults, "{cookie}");
+        }
+        let nulls =
+            attributes(r#"{"path":null,"httpOnly":null,"secure":null,"partitioned":null,"priority":null}"#);
+        assert_eq!(nulls, Attributes::default());
+    }
+
+    #[test]
+    fn a_life_of_another_type_is_none() {
+        for life in ["null", "false", "true", "\"60000\"", "[]", "{}"] {
+            let payload = format!(r#"{{"cookie":{{"originalMaxAge":{life},"expires":{life}}},"n":1}}"#);
+            assert_eq!(decode(&payload).unwrap().cookie.original_max_age, None, "{payload}");
+        }
+        let long = decode(r#"{"cookie":{"originalMaxAge":1e300}}"#).unwrap().cookie.original_max_age;
+        assert_eq!(long, Some(i64::MAX));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::merge::Rebased;
 use crate::open::{Loading, Notice, Visit};
 use crate::policy::{AttributesFrom, Lifetime, Policy, SameSitePolicy, Secure};
 use crate::record::{COOKIE_KEY, FACTS_KEY, Facts, Parts, RecordCookie};
+use crate::request::Seen;
 use crate::store::{Owner, Stored, Version};
 use crate::table::{Change, CookieVerb, Intent, Origin};
 use crate::values::{Delta, Op, Values};
@@ -59,7 +60,7 @@ impl fmt::Debug for Loaded {
 /// use session_core::{Keyring, Open, Policy, RequestFacts};
 ///
 /// let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build()?;
-/// let visit = policy.visit(&RequestFacts { path: "/", ..Default::default() }, []);
+/// let visit = policy.visit(&RequestFacts::new("/"), []);
 /// let Open::Ready(mut state) = policy.open(visit) else { panic!("a request without a cookie needs no store") };
 /// state.insert("views", 1)?;
 /// assert_eq!(state.get::<u32>("views")?, Some(1));
@@ -70,8 +71,7 @@ impl fmt::Debug for Loaded {
 #[must_use = "a state that is not closed is not saved"]
 pub struct State {
     pub(crate) policy: Policy,
-    pub(crate) secure: bool,
-    pub(crate) domain_fits: bool,
+    pub(crate) seen: Seen,
     /// There is no response that could carry a cookie, so the id must stay.
     pub(crate) detached: bool,
     /// The request carried a cookie of our name, good or bad.
@@ -88,6 +88,8 @@ pub struct State {
     pub(crate) owner_changed: bool,
     /// The load has extended the session's life already.
     pub(crate) extended: bool,
+    /// A save of this request has written the record.
+    pub(crate) written: bool,
     /// The handler asked for the life to be extended, or not to be.
     pub(crate) touch: Touching,
     /// What earlier saves of this request mean for the cookie.
@@ -113,8 +115,7 @@ impl State {
     fn new(policy: &Policy, visit: &Visit, source: Source, notices: Vec<Notice>) -> Self {
         Self {
             policy: policy.clone(),
-            secure: visit.secure,
-            domain_fits: visit.domain_fits,
+            seen: visit.seen.clone(),
             detached: visit.detached,
             presented: true,
             reseal: false,
@@ -128,6 +129,7 @@ impl State {
             cookie_changed: false,
             owner_changed: false,
             extended: false,
+            written: false,
             touch: Touching::ByPolicy,
             announce: CookieVerb::Leave,
             removal: None,
@@ -216,6 +218,10 @@ impl State {
     ///
     /// [`Error::Gone`] if there is no such session (any more); this one then stays as it was.
     pub fn reload(&mut self, answer: Option<Stored>, now: OffsetDateTime) -> Result<(), Error> {
+        // A new session that was not saved is nowhere; what the store holds is the one that it takes the place of.
+        if self.is_new() {
+            return Err(Error::Gone);
+        }
         let stored = answer.ok_or(Error::Gone)?;
         let delta = std::mem::take(&mut self.delta);
         let changed = (self.cookie_changed, self.owner_changed);

@@ -53,6 +53,8 @@ pub enum Due {
     No,
     /// In the store; the cookie stays as it is.
     Store,
+    /// In the cookie; the store's is not due.
+    Cookie,
     /// In the store and in the cookie.
     Both,
 }
@@ -123,11 +125,12 @@ pub fn decide(origin: Origin, intent: Intent, change: Change, rules: Rules) -> (
         (O::Loaded, I::Keep, C::Cookie) => (V::Update, Cookie::Set),
         (O::Loaded, I::Keep, C::None) => {
             let verb = match (rules.resave, rules.due) {
-                (Resave::On, Due::No | Due::Store | Due::Both) => V::Update,
+                (Resave::On, Due::No | Due::Store | Due::Cookie | Due::Both) => V::Update,
                 (Resave::Off, Due::Store | Due::Both) => V::Touch,
-                (Resave::Off, Due::No) => V::Nothing,
+                (Resave::Off, Due::No | Due::Cookie) => V::Nothing,
             };
             let cookie = match rules.due {
+                Due::Cookie => Cookie::Set,
                 Due::Both => Cookie::Refresh,
                 Due::No | Due::Store => Cookie::Leave,
             };
@@ -198,6 +201,7 @@ fn row(origin: Origin, intent: Intent, change: Change) -> String {
     let variants = [
         ("touch due", Rules { due: Due::Both, ..base }),
         ("touch due, store only", Rules { due: Due::Store, ..base }),
+        ("rolling, touch not due", Rules { due: Due::Cookie, ..base }),
         ("resave", Rules { resave: Resave::On, ..base }),
         ("save_uninitialized", Rules { save_uninitialized: SaveUninitialized::On, ..base }),
         ("unset = destroy", Rules { unset: Unset::Destroy, ..base }),

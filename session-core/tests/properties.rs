@@ -123,7 +123,7 @@ proptest! {
     fn a_set_cookie_line_says_what_the_options_say(options in options(), id in id(), tls in any::<bool>()) {
         let Ok(policy) = options.build().build() else { return Ok(()) };
         let Open::Ready(mut state) =
-            policy.open(policy.visit(&RequestFacts { tls, path: &options.path, ..facts() }, []))
+            policy.open(policy.visit(&RequestFacts::new(&options.path).tls(tls), []))
         else {
             panic!("no cookie, no lookup")
         };

@@ -10,6 +10,7 @@ use actix_web::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, ResponseError as _};
 use session_driver::actix_web::add_reply;
 use session_driver::core::RequestFacts;
+use session_driver::core::request::HeaderSource;
 use session_driver::{Exchange, Sessions};
 
 /// Gives the requests of an application, a scope or a resource sessions: [`App::wrap`](actix_web::App::wrap).
@@ -93,18 +94,26 @@ where
 impl<S> SessionService<S> {
     fn begin(&self, request: &ServiceRequest) -> Exchange {
         let headers = request.headers();
-        let facts = RequestFacts {
-            // Scopes leave it as the client asked for it.
-            path: request.uri().path(),
-            // What `connection_info` says may come from a header that anybody can send.
-            host: request.uri().host().or_else(|| text(headers, &HOST)),
-            tls: request.app_config().secure(),
-            forwarded_proto: headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()),
-            peer: request.peer_addr().map(|peer| peer.ip()),
-        };
+        let fields = Fields(headers);
+        // Scopes leave the path as the client asked for it. What `connection_info` says may come from a header that anybody
+        // can send.
+        let facts = RequestFacts::new(request.uri().path())
+            .host(request.uri().host().or_else(|| text(headers, &HOST)))
+            .tls(request.app_config().secure())
+            .peer(request.peer_addr().map(|peer| peer.ip()))
+            .headers(&fields);
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
         self.sessions.begin_inside(request.extensions().get().cloned(), &facts, cookies)
+    }
+}
+
+/// The request's header fields, for the core to read.
+struct Fields<'a>(&'a HeaderMap);
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        self.0.get_all(name).for_each(|value| each(value.as_bytes()));
     }
 }
 

@@ -259,7 +259,7 @@ async fn two_middlewares_keep_two_sessions_apart_and_both_are_within_reach() {
 #[tokio::test]
 async fn a_header_that_anybody_can_send_makes_no_connection_secure() {
     for (trust, secure) in [(TrustProxy::Nobody, false), (TrustProxy::PrivateNetworks, true)] {
-        let policy = policy().secure(Secure::Always).trust_proxy(trust).build().unwrap();
+        let policy = policy().secure(Secure::Always).trust_proxy(trust.clone()).build().unwrap();
         let server = start(Sessions::new(policy, MemoryStore::new()));
         let lines = "X-Forwarded-Proto: https\r\nForwarded: for=203.0.113.1;proto=https\r\nX-Forwarded-For: 203.0.113.1\r\n";
         let response = server.request("GET", "/count", lines).await;

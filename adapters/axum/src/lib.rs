@@ -90,8 +90,9 @@
 //!   `Result<Session, SessionError>` the handler sees every error.
 //! - A handler that panics leaves the session as it was. It ends the connection, or is answered by a layer that turns panics
 //!   into responses.
-//! - Give the layer the address of the client (`into_make_service_with_connect_info::<SocketAddr>()`) if the policy trusts
-//!   proxies on private networks.
+//! - Behind a proxy, `trust_proxy` of the policy says whose word counts. If it is to go by addresses, serve with
+//!   `into_make_service_with_connect_info::<SocketAddr>()`, or the address of the connection is unknown; a number of hops
+//!   does without.
 //!
 //! # Without axum
 //!

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, OriginalUri};
 use http::header::{COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
+use session_driver::core::request::HeaderSource;
 use session_driver::core::{Reply, RequestFacts};
 use session_driver::http::add_reply;
 use session_driver::{Error, Exchange, Sessions};
@@ -87,16 +88,27 @@ impl<S> SessionService<S> {
         let (headers, extensions) = (request.headers(), request.extensions());
         // A nested router has cut its prefix off; the cookie's path is about what the client asked for.
         let uri = extensions.get::<OriginalUri>().map_or(request.uri(), |original| &original.0);
-        let facts = RequestFacts {
-            path: uri.path(),
-            host: uri.authority().map(http::uri::Authority::as_str).or_else(|| text(headers, &HOST)),
-            tls: self.layer.tls == Tls::Always || uri.scheme() == Some(&http::uri::Scheme::HTTPS),
-            forwarded_proto: headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()),
-            peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|connect| connect.0.ip()),
-        };
+        let fields = Fields(headers);
+        let facts = RequestFacts::new(uri.path())
+            .host(uri.authority().map(http::uri::Authority::as_str).or_else(|| text(headers, &HOST)))
+            .tls(self.layer.tls == Tls::Always || uri.scheme() == Some(&http::uri::Scheme::HTTPS))
+            .peer(extensions.get::<ConnectInfo<SocketAddr>>().map(|connect| connect.0.ip()))
+            .peer_hint(
+                "serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or trust a number of hops",
+            )
+            .headers(&fields);
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
         self.layer.sessions.begin_inside(extensions.get().cloned(), &facts, cookies)
+    }
+}
+
+/// The request's header fields, for the core to read.
+struct Fields<'a>(&'a HeaderMap);
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        self.0.get_all(name).into_iter().for_each(|value| each(value.as_bytes()));
     }
 }
 

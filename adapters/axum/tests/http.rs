@@ -204,13 +204,49 @@ async fn a_secure_cookie_needs_a_proxy_that_is_trusted() {
         // The test's client comes from loopback.
         (TrustProxy::PrivateNetworks, "https", true),
     ] {
-        let policy = policy().secure(Secure::Always).trust_proxy(trust);
+        let policy = policy().secure(Secure::Always).trust_proxy(trust.clone());
         let server = Server::start(policy, Arc::new(MemoryStore::new()), router()).await;
         let response = server.request("GET", "/count", &format!("X-Forwarded-Proto: {header}\r\n")).await;
         assert_eq!(response.status, 200);
         let cookies = response.all("set-cookie");
         assert_eq!(cookies.iter().any(|line| line.starts_with("__Host-sid=")), secure, "{trust:?} {header}");
     }
+}
+
+/// What is logged, for a look at it.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The server runs on the test's own thread, whose log is listened to.
+#[tokio::test(flavor = "current_thread")]
+async fn a_server_that_does_not_know_the_peer_is_told_the_line_that_makes_it_known() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let policy = policy().secure(Secure::Always).trust_proxy(TrustProxy::PrivateNetworks);
+    let sessions = Sessions::new(policy.build().unwrap(), MemoryStore::new());
+    let app = router().layer(SessionLayer::new(sessions));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server::at(listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    for _ in 0..2 {
+        let response = server.request("GET", "/count", "X-Forwarded-Proto: https\r\n").await;
+        assert_eq!(response.status, 200);
+        assert!(response.all("set-cookie").is_empty());
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.matches("into_make_service_with_connect_info::<SocketAddr>()").count(), 1, "{text}");
 }
 
 #[tokio::test]

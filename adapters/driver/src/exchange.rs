@@ -319,9 +319,7 @@ impl Exchange {
 
     fn reply(&self, settled: Settled, usage: Use) -> Reply {
         let reply = settled.into_reply(self.0.sessions.clock().now());
-        if let Some(problem) = reply.problem() {
-            self.0.sessions.warn_once(problem);
-        }
+        self.0.sessions.warn_once(&reply);
         match usage {
             Use::Used => reply,
             Use::Unused => reply.unused(),

@@ -13,7 +13,7 @@
 //!
 //! let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build()?;
 //! let sessions = Sessions::new(policy, MemoryStore::new());
-//! let facts = RequestFacts { path: "/", ..Default::default() };
+//! let facts = RequestFacts::new("/");
 //!
 //! // A request without a cookie: the handler counts a visit, the response carries the cookie.
 //! let exchange = sessions.begin(&facts, []);

@@ -3,7 +3,7 @@
 //!
 //! `ERROR` is for what somebody must act on. A request that fails since the store is down is counted, not logged.
 
-use session_core::close::CookieProblem;
+use session_core::close::{CookieProblem, CookieWarning};
 use session_core::open::Notice;
 use session_core::store::{Created, Deleted, Replaced, StoreError, StoreErrorKind, Touched, Updated};
 use session_core::{Error as CoreError, State};
@@ -124,6 +124,10 @@ pub(crate) fn contended() -> Error {
 
 pub(crate) fn cookie_not_set(problem: CookieProblem) {
     warn!(target: "session", event = "cookie_not_set", reason = %problem);
+}
+
+pub(crate) fn cookie_looks_odd(warning: CookieWarning) {
+    warn!(target: "session", event = "cookie_looks_odd", reason = %warning);
 }
 
 pub(crate) fn revoked(sessions: u64) {

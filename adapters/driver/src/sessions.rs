@@ -3,15 +3,16 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use session_core::close::CookieProblem;
+use session_core::close::{CookieProblem, CookieWarning};
 use session_core::id::ENTROPY_BYTES;
+use session_core::request::{ClientRequest, Insecure};
 use session_core::store::{Directory, Extend, Store, StoreError, StoreErrorKind, Stored};
-use session_core::{Policy, RequestFacts, SessionId, StoreKey};
+use session_core::{Policy, Reply, RequestFacts, SessionId, StoreKey};
 use time::OffsetDateTime as Time;
 
 use crate::clock::{Clock, SystemClock};
@@ -30,6 +31,9 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
 /// Makes ids; `None` if it cannot.
 type GenId = Arc<dyn Fn() -> Option<SessionId> + Send + Sync>;
 
+/// Makes what makes the ids of one request.
+type GenIdByRequest = Arc<dyn Fn(&ClientRequest<'_>) -> GenId + Send + Sync>;
+
 /// The sessions of an application: a policy, a store, a clock. Cheap to clone; adapters hold one.
 ///
 /// ```
@@ -42,7 +46,11 @@ type GenId = Arc<dyn Fn() -> Option<SessionId> + Send + Sync>;
 /// # Ok::<(), session_core::policy::PolicyError>(())
 /// ```
 #[derive(Clone)]
-pub struct Sessions(Arc<Inner>);
+pub struct Sessions(
+    Arc<Inner>,
+    /// What makes the ids of the request at hand, if that depends on the request.
+    Option<GenId>,
+);
 
 struct Inner {
     policy: Policy,
@@ -51,12 +59,13 @@ struct Inner {
     directory: Option<Arc<dyn Directory>>,
     clock: Arc<dyn Clock>,
     genid: GenId,
+    genid_by_request: Option<GenIdByRequest>,
     deadline: Duration,
     login_page: Option<Arc<str>>,
     on_outage: OnOutage,
     health: Health,
-    /// One bit for each cookie problem that has been warned of.
-    warned: AtomicU8,
+    /// One bit for each reason that has been warned of.
+    warned: AtomicU16,
 }
 
 impl fmt::Debug for Sessions {
@@ -100,6 +109,41 @@ impl SessionsBuilder {
         self
     }
 
+    /// [`genid`](Self::genid) as a function of the request, as in express-session. It is called once, when the request
+    /// begins, and gives what makes the ids of this request, if any are needed.
+    ///
+    /// ```
+    /// use rand::TryRng as _;
+    /// use session_core::SessionId;
+    /// # use session_core::{Keyring, Policy};
+    /// # use session_driver::Sessions;
+    /// # let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes")).build()?;
+    /// # let store = session_store_memory::MemoryStore::new();
+    ///
+    /// let sessions = Sessions::builder(policy, store)
+    ///     .genid_by_request(|request| {
+    ///         let site = if request.host().as_deref() == Some("shop.example") { "shop" } else { "other" };
+    ///         move || {
+    ///             let mut bytes = [0; 24];
+    ///             rand::rngs::SysRng.try_fill_bytes(&mut bytes).ok()?;
+    ///             let random = SessionId::from_entropy(bytes);
+    ///             SessionId::new(&format!("{site}-{}", random.expose()))
+    ///         }
+    ///     })
+    ///     .build();
+    /// # Ok::<(), session_core::policy::PolicyError>(())
+    /// ```
+    pub fn genid_by_request<G>(
+        mut self,
+        genid: impl Fn(&ClientRequest<'_>) -> G + Send + Sync + 'static,
+    ) -> Self
+    where
+        G: Fn() -> Option<SessionId> + Send + Sync + 'static,
+    {
+        self.0.genid_by_request = Some(Arc::new(move |request| Arc::new(genid(request))));
+        self
+    }
+
     /// Where visitors are sent who open a page for those who have signed in: a path of this site, or a whole URL. Default:
     /// nowhere, they get 401. What only wants to see a page is sent there; everything else gets 401 all the same.
     pub fn login_page(mut self, page: &str) -> Self {
@@ -117,7 +161,7 @@ impl SessionsBuilder {
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Sessions {
-        Sessions(Arc::new(self.0))
+        Sessions(Arc::new(self.0), None)
     }
 }
 
@@ -156,11 +200,12 @@ impl Sessions {
             directory,
             clock: Arc::new(SystemClock),
             genid: Arc::new(system_id),
+            genid_by_request: None,
             deadline: DEFAULT_DEADLINE,
             login_page: None,
             on_outage: OnOutage::FailClosed,
             health: Health::new(),
-            warned: AtomicU8::new(0),
+            warned: AtomicU16::new(0),
         })
     }
 
@@ -181,7 +226,10 @@ impl Sessions {
         facts: &RequestFacts<'_>,
         cookies: impl IntoIterator<Item = &'a [u8]>,
     ) -> Exchange {
-        Exchange::new(self.clone(), outer, Slot::Unopened(self.0.policy.visit(facts, cookies)))
+        let by_request = self.0.genid_by_request.as_ref();
+        let genid = by_request.map(|genid| genid(&self.0.policy.client(facts)));
+        let visit = self.0.policy.visit(facts, cookies);
+        Exchange::new(Self(Arc::clone(&self.0), genid), outer, Slot::Unopened(visit))
     }
 
     /// The session with this id, outside any request: for a websocket or a background task. `None` if there is none.
@@ -263,7 +311,7 @@ impl Sessions {
     }
 
     pub(crate) fn fresh_id(&self) -> Option<SessionId> {
-        (self.0.genid)()
+        self.1.as_ref().unwrap_or(&self.0.genid)()
     }
 
     pub(crate) fn health(&self) -> &Health {
@@ -334,17 +382,44 @@ impl Sessions {
         answer
     }
 
-    /// Warns once of each reason why cookies cannot be set.
-    pub(crate) fn warn_once(&self, problem: CookieProblem) {
-        let bit = match problem {
-            CookieProblem::Insecure => 1,
-            CookieProblem::ForeignDomain => 2,
-            CookieProblem::TooLarge => 4,
-            _ => 8,
+    /// Warns once of each reason why a cookie is not set, or looks odd.
+    pub(crate) fn warn_once(&self, reply: &Reply) {
+        let insecure = |why: Insecure| match why {
+            Insecure::Unsaid => 0,
+            Insecure::Silent => 1,
+            Insecure::Denied => 2,
+            Insecure::NobodyTrusted => 3,
+            Insecure::UntrustedPeer => 4,
+            Insecure::UnknownPeer(_) => 5,
+            _ => 6,
         };
-        if self.0.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
-            log::cookie_not_set(problem);
+        if let Some(problem) = reply.problem() {
+            let bit = match problem {
+                CookieProblem::Insecure(why) => insecure(why),
+                CookieProblem::TooLarge => 7,
+                CookieProblem::Unfit(_) => 8,
+                _ => 9,
+            };
+            if self.is_news(bit) {
+                log::cookie_not_set(problem);
+            }
         }
+        if let Some(warning) = reply.warning() {
+            // A cookie that is set without Secure has the same cause as one that is not set.
+            let bit = match warning {
+                CookieWarning::Disbelieved(why) => insecure(why),
+                CookieWarning::ForeignDomain => 10,
+                _ => 11,
+            };
+            if self.is_news(bit) {
+                log::cookie_looks_odd(warning);
+            }
+        }
+    }
+
+    fn is_news(&self, bit: u16) -> bool {
+        let bit = 1 << bit;
+        self.0.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 }
 

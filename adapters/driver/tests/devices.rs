@@ -22,7 +22,7 @@ fn owner(name: &str) -> Owner {
 
 fn begin(sessions: &Sessions, cookie: &str) -> Exchange {
     let cookies: Vec<&[u8]> = if cookie.is_empty() { vec![] } else { vec![cookie.as_bytes()] };
-    sessions.begin(&RequestFacts { path: "/", ..RequestFacts::default() }, cookies)
+    sessions.begin(&RequestFacts::new("/"), cookies)
 }
 
 async fn request(

@@ -61,7 +61,7 @@ async fn a_forged_cookie_is_an_empty_session_and_its_id_is_never_adopted() {
         let id = never_stored.clone();
         Sessions::builder(policy().build().unwrap(), Probe::default()).genid(move || Some(id.clone())).build()
     };
-    let exchange = genid_world.begin(&session_core::RequestFacts { path: "/", ..Default::default() }, []);
+    let exchange = genid_world.begin(&session_core::RequestFacts::new("/"), []);
     exchange.session().await.unwrap().insert("n", 1).unwrap();
     let signed = after("", &exchange.finish().await.unwrap());
     assert!(signed.contains(never_stored.expose()));
@@ -394,7 +394,7 @@ async fn a_generator_that_repeats_itself_hands_out_nobody_elses_session() {
     let sessions = Sessions::builder(policy().build().unwrap(), probe.clone())
         .genid(move || Some(SessionId::from_entropy([draws.lock().unwrap().pop().unwrap_or(9); 24])))
         .build();
-    let facts = session_core::RequestFacts { path: "/", ..Default::default() };
+    let facts = session_core::RequestFacts::new("/");
     let mut cookies = Vec::new();
     for n in [1, 2] {
         let exchange = sessions.begin(&facts, []);
@@ -411,7 +411,7 @@ async fn a_generator_that_repeats_itself_hands_out_nobody_elses_session() {
 async fn a_failing_random_generator_fails_the_request_and_stores_nothing() {
     let probe = Probe::default();
     let sessions = Sessions::builder(policy().build().unwrap(), probe.clone()).genid(|| None).build();
-    let exchange = sessions.begin(&session_core::RequestFacts { path: "/", ..Default::default() }, []);
+    let exchange = sessions.begin(&session_core::RequestFacts::new("/"), []);
     exchange.session().await.unwrap().insert("n", 1).unwrap();
     assert_eq!(exchange.finish().await.unwrap_err(), Error::Randomness);
     assert!(probe.verbs().is_empty());

@@ -8,9 +8,6 @@ use session_core::store::StoreError;
 use session_core::{Owner, RequestFacts};
 use session_driver::{Challenge, Error, Field, LayerName, Others, Sessions};
 
-const FACTS: RequestFacts<'static> =
-    RequestFacts { path: "/", host: None, tls: false, forwarded_proto: None, peer: None };
-
 #[tokio::test]
 async fn a_guard_lets_owners_pass_and_has_a_challenge_for_everybody_else() {
     let world = World::new(policy());
@@ -30,7 +27,7 @@ async fn only_who_wants_to_see_a_page_is_sent_to_the_login_page() {
     let sessions =
         Sessions::builder(policy().build().unwrap(), Probe::default()).login_page("/log in").build();
     for (method, status) in [("GET", 303), ("HEAD", 303), ("POST", 401), ("DELETE", 401), ("get", 401)] {
-        let error = sessions.begin(&FACTS, []).signed_in(method).await.unwrap_err();
+        let error = sessions.begin(&RequestFacts::new("/"), []).signed_in(method).await.unwrap_err();
         assert_eq!(error.status(), status, "{method}");
         let fields: Vec<_> = Field::of_error(&error).map(|field| (field.name, field.value)).collect();
         let expected = match status {
@@ -66,9 +63,9 @@ impl LayerName for Nobody {
 #[tokio::test]
 async fn an_exchange_finds_those_further_out_by_the_names_of_their_cookies() {
     let named = |name| Sessions::new(policy().name(name).build().unwrap(), Probe::default());
-    let outermost = named("staff").begin(&FACTS, []);
-    let middle = named("sid").begin_inside(Some(outermost.clone()), &FACTS, []);
-    let innermost = named("cart").begin_inside(Some(middle), &FACTS, []);
+    let outermost = named("staff").begin(&RequestFacts::new("/"), []);
+    let middle = named("sid").begin_inside(Some(outermost.clone()), &RequestFacts::new("/"), []);
+    let innermost = named("cart").begin_inside(Some(middle), &RequestFacts::new("/"), []);
 
     let staff = innermost.of_layer::<Staff>().unwrap();
     staff.session().await.unwrap().insert("n", 1).unwrap();

@@ -11,7 +11,7 @@ use common::log::listen;
 use common::{World, policy};
 use session_core::policy::{Rolling, Secure};
 use session_core::store::{Record, Store as _, StoreError};
-use session_core::{Error as CoreError, IdsAtRest, Owner};
+use session_core::{Error as CoreError, IdsAtRest, Owner, RequestFacts};
 use session_driver::{Clock as _, Error, OnOutage, Session};
 
 #[tokio::test]
@@ -345,5 +345,67 @@ fn the_page_on_logging_has_every_event_with_its_level_and_no_other() {
                 assert!(messages.contains(message), "docs/logging.md lacks what a store logs: {message:?}");
             }
         }
+    }
+}
+
+/// Whether a cookie of this policy is set for these facts, and the warnings of three such requests.
+async fn warnings(policy: session_core::policy::PolicyBuilder, facts: &RequestFacts<'_>) -> (bool, String) {
+    let (log, _guard) = listen();
+    let world = World::new(policy);
+    let mut is_set = false;
+    for _ in 0..3 {
+        let exchange = world.sessions.begin(facts, []);
+        exchange.session().await.unwrap().insert("n", 1).unwrap();
+        is_set = exchange.finish().await.unwrap().set_cookie().is_some();
+    }
+    let text = log.text();
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
+    (is_set, warnings.join("\n"))
+}
+
+#[tokio::test]
+async fn a_warning_names_what_is_really_missing_once() {
+    let said = [("x-forwarded-proto", "https")];
+    let facts = RequestFacts::new("/").host(Some("app:3000")).headers(&said).peer_hint("serve it otherwise");
+    let peer = facts.peer(Some([203, 0, 113, 9].into()));
+    let always = || policy().secure(Secure::Always);
+    let trusting = |trust: &str| always().trust_proxy(trust.parse().unwrap());
+    for (policy, facts, is_set, words) in [
+        (always(), RequestFacts::new("/"), false, "nobody says that it is"),
+        (always(), peer, false, "set trust_proxy"),
+        (
+            trusting("private-networks"),
+            peer,
+            false,
+            "the address it comes from is not one that trust_proxy trusts",
+        ),
+        (trusting("private-networks"), facts, false, "serve it otherwise"),
+        (trusting("1"), RequestFacts::new("/"), false, "let it send `X-Forwarded-Proto: https`"),
+        (policy(), peer, true, "the cookie is set without Secure"),
+        (policy().trust_proxy("loopback".parse().unwrap()), facts, true, "serve it otherwise"),
+        (trusting("1").domain("shop.example"), facts, true, "let the proxy pass it on"),
+        (
+            policy().cookie_by_request(|_, cookie| cookie.domain = Some("a b".into())),
+            facts,
+            false,
+            "for its domain",
+        ),
+    ] {
+        let (set, warnings) = warnings(policy, &facts).await;
+        assert_eq!(set, is_set, "{warnings}");
+        assert_eq!(warnings.lines().count(), 1, "{warnings}");
+        assert!(warnings.contains(words), "{words}: {warnings}");
+        for value in ["app:3000", "203.0.113.9", "shop.example"] {
+            assert!(!warnings.contains(value), "{warnings}");
+        }
+    }
+    for (policy, facts) in [
+        (trusting("1"), facts),
+        (policy().domain("shop.example"), RequestFacts::new("/").host(Some("www.shop.example."))),
+        (policy(), RequestFacts::new("/")),
+        (policy().secure(Secure::Never), peer),
+    ] {
+        let (set, warnings) = warnings(policy, &facts).await;
+        assert!(set && warnings.is_empty(), "{facts:?} {warnings}");
     }
 }

@@ -6,6 +6,7 @@ use poem::http::uri::{Authority, Scheme};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, Middleware, Request, Response};
 use session_driver::core::RequestFacts;
+use session_driver::core::request::HeaderSource;
 use session_driver::http::add_reply;
 use session_driver::{Exchange, Sessions};
 
@@ -64,16 +65,24 @@ impl<E> SessionEndpoint<E> {
         let headers = request.headers();
         // A nested route has cut its prefix off; the cookie's path is about what the client asked for.
         let uri = request.original_uri();
-        let facts = RequestFacts {
-            path: uri.path(),
-            host: uri.authority().map(Authority::as_str).or_else(|| text(headers, &HOST)),
-            tls: *request.scheme() == Scheme::HTTPS,
-            forwarded_proto: request.header("x-forwarded-proto"),
-            peer: request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip),
-        };
+        let fields = Fields(headers);
+        let facts = RequestFacts::new(uri.path())
+            .host(uri.authority().map(Authority::as_str).or_else(|| text(headers, &HOST)))
+            .tls(*request.scheme() == Scheme::HTTPS)
+            .peer(request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip))
+            .headers(&fields);
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
         self.sessions.begin_inside(request.data().cloned(), &facts, cookies)
+    }
+}
+
+/// The request's header fields, for the core to read.
+struct Fields<'a>(&'a HeaderMap);
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        self.0.get_all(name).into_iter().for_each(|value| each(value.as_bytes()));
     }
 }
 

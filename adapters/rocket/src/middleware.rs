@@ -10,9 +10,11 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::figment::Figment;
 use rocket::figment::error::{Error as Mistake, Kind as MistakeKind};
 use rocket::figment::value::{Dict, Value};
+use rocket::http::HeaderMap;
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_driver::core::RequestFacts;
 use session_driver::core::policy::Options;
+use session_driver::core::request::HeaderSource;
 use session_driver::core::store::Store;
 use session_driver::rocket::{self as guards, Attached, add_fields, add_reply, error_response, status};
 use session_driver::{Challenge, Error, Exchange, Field, Sessions};
@@ -112,15 +114,13 @@ impl Fairing for SessionFairing {
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         let Some(sessions) = self.sessions.get() else { return };
         let headers = request.headers();
-        let facts = RequestFacts {
-            // Mounting leaves it as the client asked for it.
-            path: request.uri().path().as_str(),
-            host: request.host().map(|host| host.domain().as_str()),
-            tls: request.rocket().config().tls_enabled(),
-            forwarded_proto: headers.get_one("x-forwarded-proto"),
-            // `client_ip` may come from a header that anybody can send.
-            peer: request.remote().map(|remote| remote.ip()),
-        };
+        let fields = Fields(headers);
+        // Mounting leaves the path as the client asked for it. `client_ip` may come from a header that anybody can send.
+        let facts = RequestFacts::new(request.uri().path().as_str())
+            .host(request.host().map(|host| host.domain().as_str()))
+            .tls(request.rocket().config().tls_enabled())
+            .peer(request.remote().map(|remote| remote.ip()))
+            .headers(&fields);
         // HTTP/2 clients may split their cookies over several fields.
         let cookies = headers.get("cookie").map(str::as_bytes);
         let exchange = sessions.begin_inside(guards::innermost(request), &facts, cookies);
@@ -144,6 +144,15 @@ impl Fairing for SessionFairing {
             Ok(reply) => add_reply(response, &reply),
             Err(error) => *response = error_response(&error),
         }
+    }
+}
+
+/// The request's header fields, for the core to read.
+struct Fields<'a>(&'a HeaderMap<'a>);
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        self.0.get(name).for_each(|value| each(value.as_bytes()));
     }
 }
 

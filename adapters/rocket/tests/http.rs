@@ -348,7 +348,7 @@ async fn the_configuration_may_come_from_rocket_toml() {
 #[tokio::test]
 async fn a_header_that_anybody_can_send_makes_no_connection_secure() {
     for (trust, secure) in [(TrustProxy::Nobody, false), (TrustProxy::PrivateNetworks, true)] {
-        let policy = policy().secure(Secure::Always).trust_proxy(trust).build().unwrap();
+        let policy = policy().secure(Secure::Always).trust_proxy(trust.clone()).build().unwrap();
         let server = launch(rocket(Sessions::new(policy, MemoryStore::new()))).await;
         let lines = "X-Forwarded-Proto: https\r\nX-Real-IP: 203.0.113.1\r\n";
         let response = server.request("GET", "/count", lines).await;

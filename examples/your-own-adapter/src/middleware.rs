@@ -7,6 +7,7 @@ use hyper::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use session_driver::core::RequestFacts;
+use session_driver::core::request::HeaderSource;
 use session_driver::http::add_reply;
 use session_driver::{Exchange, Sessions};
 
@@ -29,16 +30,16 @@ impl<S> SessionService<S> {
     /// Duty one: the facts. Nothing is verified or loaded yet.
     fn begin<B>(&self, request: &Request<B>) -> Exchange {
         let headers = request.headers();
-        let facts = RequestFacts {
-            // The cookie's path is about what the client asked for, not about what a router has left of it.
-            path: request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0),
-            host: text(headers, &HOST),
+        let fields = Fields(headers);
+        // The cookie's path is about what the client asked for, not about what a router has left of it.
+        let path = request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0);
+        let facts = RequestFacts::new(path)
+            .host(text(headers, &HOST))
             // This server speaks plain HTTP. Whether a proxy before it is believed is the policy's to say.
-            tls: false,
-            forwarded_proto: headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()),
+            .tls(false)
             // The connection's other end, and never what a header claims.
-            peer: Some(self.peer),
-        };
+            .peer(Some(self.peer))
+            .headers(&fields);
         // All fields, since HTTP/2 clients may split their cookies; and as bytes, since a cookie of somebody else's may hold any.
         let cookies = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
         // An exchange that is there already belongs to a layer further out, and is found by its name from now on.
@@ -77,6 +78,15 @@ where
             }
             Ok(response)
         })
+    }
+}
+
+/// The request's header fields, for the core to read: it looks at those that the policy asks for, and no others.
+struct Fields<'a>(&'a HeaderMap);
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        self.0.get_all(name).into_iter().for_each(|value| each(value.as_bytes()));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::cookie::{CookieLife, MAX_COOKIE_BYTES, MaxAge, latest_expiry};
-use crate::policy::Policy;
+use crate::policy::{Policy, SameSitePolicy, Secure};
+use crate::request::Insecure;
 
 /// The header fields that a session adds to a response.
 #[derive(PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub struct Reply {
     /// The response shows a stranger's page to somebody who may be none.
     stopgap: bool,
     problem: Option<CookieProblem>,
+    warning: Option<CookieWarning>,
 }
 
 impl std::fmt::Debug for Reply {
@@ -22,6 +24,7 @@ impl std::fmt::Debug for Reply {
             .field("set_cookie", &self.set_cookie.as_ref().map(|_| "redacted"))
             .field("vary", &self.vary())
             .field("problem", &self.problem)
+            .field("warning", &self.warning)
             .finish()
     }
 }
@@ -30,25 +33,42 @@ impl std::fmt::Debug for Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieProblem {
-    /// The cookie is `Secure` and the connection is not.
-    #[error(
-        "the cookie is Secure and the connection is not: serve over https, or, behind a proxy that does, set trust_proxy"
-    )]
-    Insecure,
-    /// The cookie is for a domain that the request's host is not in.
-    #[error(
-        "the cookie's domain does not cover the host of this request, so browsers refuse it: correct the domain"
-    )]
-    ForeignDomain,
+    /// The cookie is `Secure` and the browser's connection is not, as far as is known.
+    #[error("the cookie is Secure and the request does not count as secure; {0}")]
+    Insecure(Insecure),
+    /// [`cookie_by_request`](crate::policy::PolicyBuilder::cookie_by_request) made options that browsers refuse.
+    #[error("cookie_by_request made a cookie that browsers refuse, for its {0}: correct the function")]
+    Unfit(&'static str),
     /// Name and value are too long together.
     #[error("the cookie is larger than {MAX_COOKIE_BYTES} bytes, so browsers drop it: generate shorter ids")]
     TooLarge,
 }
 
+/// What looks odd about a cookie that is set all the same: a proxy may have changed what this server sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum CookieWarning {
+    /// The cookie is for a domain that the request's host is not in.
+    #[error(
+        "the cookie's domain does not cover the host that this server sees: if the browser asked for another host, let the proxy pass it on (`Host`, or `X-Forwarded-Host` and trust_proxy), else correct the domain, since browsers refuse the cookie"
+    )]
+    ForeignDomain,
+    /// The request says that it came over https, and is not believed, so that the cookie is set without `Secure`.
+    #[error("the cookie is set without Secure, since the request does not count as secure; {0}")]
+    Disbelieved(Insecure),
+}
+
 impl Reply {
     /// The reply to a request that has no session.
     pub fn none() -> Self {
-        Self { set_cookie: None, cache: CacheHeaders::Omitted, used: false, stopgap: false, problem: None }
+        Self {
+            set_cookie: None,
+            cache: CacheHeaders::Omitted,
+            used: false,
+            stopgap: false,
+            problem: None,
+            warning: None,
+        }
     }
 
     /// The reply to a request that was served as a stranger's, since the store could not answer: no cookie is set or
@@ -94,6 +114,12 @@ impl Reply {
         self.problem
     }
 
+    /// What looks odd about the cookie that is set.
+    #[must_use]
+    pub fn warning(&self) -> Option<CookieWarning> {
+        self.warning
+    }
+
     /// The same reply, for a request whose handler never asked for the session.
     pub fn unused(mut self) -> Self {
         self.used = false;
@@ -107,7 +133,40 @@ impl State {
             Ok(line) => (line, None),
             Err(problem) => (None, Some(problem)),
         };
-        Reply { set_cookie, cache: self.policy.0.settings.cache_headers, used: true, stopgap: false, problem }
+        let warning = set_cookie.as_ref().and_then(|_| self.cookie_warning());
+        Reply {
+            set_cookie,
+            cache: self.policy.0.settings.cache_headers,
+            used: true,
+            stopgap: false,
+            problem,
+            warning,
+        }
+    }
+
+    fn cookie_warning(&self) -> Option<CookieWarning> {
+        let options = self.seen.options(&self.policy);
+        // A domain of the session's own was not looked at.
+        if !self.seen.domain_fits && self.attributes().domain == options.domain {
+            return Some(CookieWarning::ForeignDomain);
+        }
+        let automatic = options.secure == Secure::Auto || options.same_site == SameSitePolicy::Auto;
+        match self.seen.security {
+            Err(why @ (Insecure::NobodyTrusted | Insecure::UntrustedPeer | Insecure::UnknownPeer(_)))
+                if automatic =>
+            {
+                Some(CookieWarning::Disbelieved(why))
+            }
+            Ok(())
+            | Err(
+                Insecure::Unsaid
+                | Insecure::Silent
+                | Insecure::Denied
+                | Insecure::NobodyTrusted
+                | Insecure::UntrustedPeer
+                | Insecure::UnknownPeer(_),
+            ) => None,
+        }
     }
 
     fn cookie_line(&self, now: OffsetDateTime) -> Result<Option<String>, CookieProblem> {
@@ -126,11 +185,12 @@ impl State {
             Some(removal) if !set => removal.clone(),
             Some(_) | None => self.attributes(),
         };
-        if attributes.secure && !self.secure {
-            return Err(CookieProblem::Insecure);
+        if let Some(option) = self.seen.unfit {
+            return Err(CookieProblem::Unfit(option));
         }
-        if !self.domain_fits {
-            return Err(CookieProblem::ForeignDomain);
+        match self.seen.security {
+            Err(why) if attributes.secure => return Err(CookieProblem::Insecure(why)),
+            Ok(()) | Err(_) => {}
         }
         let (value, life) = match &self.id {
             Some(id) if set => {
@@ -146,8 +206,9 @@ impl State {
     }
 
     fn cookie_life(&self, now: OffsetDateTime, max_age: MaxAge) -> CookieLife {
+        // A record that ends later than the policy would have it does not make its cookie do so.
         let end = match &self.source {
-            Source::Loaded(loaded) => loaded.expires_at,
+            Source::Loaded(loaded) => loaded.expires_at.min(self.extended_to(now)),
             Source::Fresh | Source::Superseded { .. } => self.extended_to(now),
         };
         match (self.life(now), max_age) {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::{
-    Built, CacheHeaders, Concurrency, Lifetime, Policy, PolicyError, Resave, Rolling, SameSitePolicy,
-    SaveUninitialized, Secure, Settings, TrustProxy, Unset,
+    Built, ByRequest, CacheHeaders, Concurrency, CookieOptions, Lifetime, Policy, PolicyError, Resave,
+    Rolling, SameSitePolicy, SaveUninitialized, Secure, Settings, TrustProxy, Unset,
 };
 use crate::cookie::{Priority, SameSite};
 use crate::id::IdsAtRest;
 use crate::keyring::{Keyring, MacKey, Signature};
+use crate::request::ClientRequest;
 use crate::token::Tokens;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,16 +33,19 @@ impl PolicyBuilder {
             save_uninitialized: SaveUninitialized::Off,
             rolling: Rolling::OnUse,
             touch_after: None,
-            lifetime: Lifetime::MaxAge(DAY),
             browser_session_ttl: DAY,
             absolute_timeout: None,
-            path: "/".to_owned(),
-            domain: None,
-            http_only: true,
-            secure: Secure::Auto,
-            same_site: SameSitePolicy::Is(SameSite::Lax),
-            partitioned: false,
-            priority: None,
+            cookie: CookieOptions {
+                path: "/".to_owned(),
+                domain: None,
+                http_only: true,
+                secure: Secure::Auto,
+                same_site: SameSitePolicy::Is(SameSite::Lax),
+                partitioned: false,
+                priority: None,
+                lifetime: Lifetime::MaxAge(DAY),
+            },
+            by_request: None,
             trust_proxy: TrustProxy::Nobody,
             unset: Unset::Keep,
             concurrency: Concurrency::Merge,
@@ -54,20 +58,24 @@ impl PolicyBuilder {
     }
 
     pub(super) fn express_session(keyring: Keyring) -> Self {
+        let safe = Self::new(keyring).0;
         Self(Settings {
             allow_weak_secrets: true,
             signature: Signature::Raw,
             rolling: Rolling::StoreOnly,
             touch_after: Some(Duration::ZERO),
-            lifetime: Lifetime::BrowserSession,
-            secure: Secure::Never,
-            same_site: SameSitePolicy::Unset,
+            cookie: CookieOptions {
+                secure: Secure::Never,
+                same_site: SameSitePolicy::Unset,
+                lifetime: Lifetime::BrowserSession,
+                ..safe.cookie
+            },
             concurrency: Concurrency::LastWriteWins,
             ids_at_rest: IdsAtRest::Plain,
             max_payload: None,
             tombstone_life: Duration::ZERO,
             express: true,
-            ..Self::new(keyring).0
+            ..safe
         })
     }
 
@@ -133,7 +141,7 @@ impl PolicyBuilder {
 
     /// The life of a session, in all its forms. Default: an idle timeout of one day.
     pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.0.lifetime = lifetime;
+        self.0.cookie.lifetime = lifetime;
         self
     }
 
@@ -153,47 +161,77 @@ impl PolicyBuilder {
 
     /// The cookie's path; requests outside it have no session. Empty: no attribute. Default: `/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.0.path = path.into();
+        self.0.cookie.path = path.into();
         self
     }
 
     /// The cookie's domain: its subdomains get the cookie too. Default: none, so that only this host does.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
-        self.0.domain = Some(domain.into());
+        self.0.cookie.domain = Some(domain.into());
         self
     }
 
     /// Whether the cookie is hidden from scripts. Default: it is.
     pub fn http_only(mut self, http_only: bool) -> Self {
-        self.0.http_only = http_only;
+        self.0.cookie.http_only = http_only;
         self
     }
 
     /// The cookie's `Secure` attribute. Default: [`Secure::Auto`]. In production choose [`Secure::Always`].
     pub fn secure(mut self, secure: Secure) -> Self {
-        self.0.secure = secure;
+        self.0.cookie.secure = secure;
         self
     }
 
     /// The cookie's `SameSite` attribute. Default: `Lax`.
     pub fn same_site(mut self, same_site: SameSitePolicy) -> Self {
-        self.0.same_site = same_site;
+        self.0.cookie.same_site = same_site;
         self
     }
 
     /// Whether the cookie is kept apart per embedding site (CHIPS). Default: no.
     pub fn partitioned(mut self, partitioned: bool) -> Self {
-        self.0.partitioned = partitioned;
+        self.0.cookie.partitioned = partitioned;
         self
     }
 
     /// Which cookies Chromium evicts first. Default: not sent.
     pub fn priority(mut self, priority: Priority) -> Self {
-        self.0.priority = Some(priority);
+        self.0.cookie.priority = Some(priority);
         self
     }
 
-    /// Whose `X-Forwarded-Proto` counts. Default: [`TrustProxy::Nobody`].
+    /// Options of the cookie as a function of the request, express-session's `cookie: (req) => …`: it is called once for each
+    /// request, given the options set here, and changes those that are to be different. Default: none.
+    ///
+    /// Sessions that exist take their attributes from this, too; with the express-session preset from their records, as
+    /// there. Options that no browser would take set no cookie for that request, and one warning says why. Outside of requests
+    /// ([`open_detached`](Policy::open_detached)) the options set here count.
+    ///
+    /// ```
+    /// use session_core::{Keyring, Policy};
+    ///
+    /// let policy = Policy::builder(Keyring::new("s3cr3t, random and longer than 32 bytes"))
+    ///     .cookie_by_request(|request, cookie| {
+    ///         // One process, two sites. A host that is not known gets a cookie for itself alone.
+    ///         cookie.domain = match request.host().as_deref() {
+    ///             Some("shop.example" | "www.shop.example") => Some("shop.example".to_owned()),
+    ///             Some("blog.example" | "www.blog.example") => Some("blog.example".to_owned()),
+    ///             _ => None,
+    ///         };
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), session_core::policy::PolicyError>(())
+    /// ```
+    pub fn cookie_by_request(
+        mut self,
+        change: impl Fn(&ClientRequest<'_>, &mut CookieOptions) + Send + Sync + 'static,
+    ) -> Self {
+        self.0.by_request = Some(ByRequest(Arc::new(change)));
+        self
+    }
+
+    /// Who is believed when a request says that it came over https. Default: [`TrustProxy::Nobody`].
     pub fn trust_proxy(mut self, trust_proxy: TrustProxy) -> Self {
         self.0.trust_proxy = trust_proxy;
         self

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Lifetime, SameSitePolicy, Secure, Settings};
+use super::{Lifetime, Secure, Settings};
 use crate::cookie::{self, MAX_ATTRIBUTE_BYTES, MAX_LIFE};
 use crate::keyring::MIN_SECRET_BYTES;
 
@@ -83,11 +83,53 @@ pub enum PolicyError {
         /// The other.
         other: &'static str,
     },
+    /// An entry of `trust_proxy` that is no address, no subnet and no name for some.
+    #[error(
+        "trust_proxy holds `{entry}`, which is none of: an address, a subnet such as 10.0.0.0/8, loopback, linklocal, uniquelocal; for a number of hops or everybody give that alone"
+    )]
+    Proxy {
+        /// The entry.
+        entry: String,
+    },
+    /// `trust_proxy` trusts zero hops.
+    #[error(
+        "trust_proxy of zero hops trusts nobody: say so (`false`, `Nobody`), or give the number of proxies"
+    )]
+    NoHops,
+    /// `trust_proxy` is an empty list.
+    #[error("trust_proxy holds no address: name the proxies' addresses, or trust nobody (`false`, `Nobody`)")]
+    NoProxy,
     /// No secret at all.
     #[error(
         "secrets is empty: give one of {MIN_SECRET_BYTES} random bytes or more (`openssl rand -base64 33`)"
     )]
     NoSecret,
+}
+
+impl PolicyError {
+    /// The option of a cookie that is at fault, for a message that must be short.
+    pub(crate) fn subject(&self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Domain => "domain",
+            Self::Prefix { .. } => "name's prefix",
+            Self::SameSiteNoneInsecure => "SameSite=None without Secure",
+            Self::PartitionedInsecure => "Partitioned without Secure",
+            Self::ShortSecret { .. }
+            | Self::SampleSecret
+            | Self::RepeatedSecret
+            | Self::Name
+            | Self::Zero { .. }
+            | Self::IdleBeyondAbsolute
+            | Self::TouchAfterBeyondLife
+            | Self::BeyondBrowserLimit
+            | Self::Contradiction { .. }
+            | Self::Proxy { .. }
+            | Self::NoHops
+            | Self::NoProxy
+            | Self::NoSecret => "options",
+        }
+    }
 }
 
 impl fmt::Debug for PolicyError {
@@ -96,38 +138,18 @@ impl fmt::Debug for PolicyError {
     }
 }
 
-/// What every browser demands of a cookie whose name begins so (RFC 6265bis §4.1.3 and the layered cookies draft).
-struct PrefixRule {
-    prefix: &'static str,
-    host: bool,
-    http_only: bool,
-    needs: &'static str,
-}
-
-const PREFIXES: [PrefixRule; 4] = [
-    PrefixRule {
-        prefix: "__Host-Http-",
-        host: true,
-        http_only: true,
-        needs: "secure = Always, path = `/`, no domain and http_only",
-    },
-    PrefixRule {
-        prefix: "__Host-",
-        host: true,
-        http_only: false,
-        needs: "secure = Always, path = `/` and no domain",
-    },
-    PrefixRule { prefix: "__Http-", host: false, http_only: true, needs: "secure = Always and http_only" },
-    PrefixRule { prefix: "__Secure-", host: false, http_only: false, needs: "secure = Always" },
-];
-
 impl Settings {
     /// The name that the cookie has: the one given, or a default that says as little as possible.
     pub(super) fn cookie_name(&self) -> String {
         match &self.name {
             Some(name) => name.clone(),
             None if self.express => "connect.sid".to_owned(),
-            None if self.secure == Secure::Always && self.path == "/" && self.domain.is_none() => {
+            // What a function makes of the options for a request may not go with the prefix.
+            None if self.by_request.is_some() => "sid".to_owned(),
+            None if self.cookie.secure == Secure::Always
+                && self.cookie.path == "/"
+                && self.cookie.domain.is_none() =>
+            {
                 "__Host-sid".to_owned()
             }
             None => "sid".to_owned(),
@@ -173,40 +195,13 @@ impl Settings {
         if !cookie::is_name(name) {
             return Err(PolicyError::Name);
         }
-        check_path(&self.path)?;
-        // No request's path holds these, so no request would have a session.
-        if self.path.contains(['?', '#']) {
-            return Err(PolicyError::Path);
-        }
-        if self.domain.as_deref().is_some_and(|domain| !cookie::is_domain(domain)) {
-            return Err(PolicyError::Domain);
-        }
-        let secure = self.secure == Secure::Always;
-        let rule = PREFIXES.iter().find(|rule| {
-            // Browsers compare the prefix without regard to case.
-            name.get(..rule.prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(rule.prefix))
-        });
-        if let Some(rule) = rule {
-            let host = self.path == "/" && self.domain.is_none();
-            if !secure || (rule.host && !host) || (rule.http_only && !self.http_only) {
-                return Err(PolicyError::Prefix { prefix: rule.prefix, needs: rule.needs });
-            }
-        }
-        // The preset follows express-session, which lets these through and leaves it to the browser to refuse.
-        if !self.express && !secure {
-            if self.same_site == SameSitePolicy::Is(cookie::SameSite::None) {
-                return Err(PolicyError::SameSiteNoneInsecure);
-            }
-            if self.partitioned {
-                return Err(PolicyError::PartitionedInsecure);
-            }
-        }
-        Ok(())
+        self.cookie.check(name, self.express)?;
+        self.trust_proxy.check()
     }
 
     fn check_times(&self) -> Result<(), PolicyError> {
         let zero = |option, hint| Err(PolicyError::Zero { option, hint });
-        match self.lifetime {
+        match self.cookie.lifetime {
             Lifetime::MaxAge(Duration::ZERO) if !self.express => {
                 return zero("max_age", ": a session that has ended when it begins is none");
             }

@@ -231,6 +231,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_trusted_is_said_as_in_express() {
+        for trust in ["true", "2", "\"loopback\"", "\"10.0.0.0/8, uniquelocal\"", "[\"::1\"]", "\"nobody\""] {
+            policy(&format!(r#"{{{SECRET}, "trust_proxy": {trust}}}"#)).unwrap();
+        }
+        let error = policy(&format!(r#"{{{SECRET}, "trust_proxy": "10.0.0.0/99"}}"#)).unwrap_err();
+        assert!(error.contains("`10.0.0.0/99`") && error.contains("10.0.0.0/8"), "{error}");
+        let error = policy(&format!(r#"{{{SECRET}, "trust_proxy": 0}}"#)).unwrap_err();
+        assert!(error.contains("false"), "{error}");
+    }
+
+    #[test]
     fn options_show_no_secret() {
         let options: Options = serde_json::from_str(&format!("{{{SECRET}}}")).unwrap();
         assert!(!format!("{options:?}").contains("random"));

@@ -105,7 +105,7 @@ impl State {
     pub fn expires_at(&self, now: OffsetDateTime) -> OffsetDateTime {
         let kept = self.intent == Intent::Keep
             && self.change() == Change::None
-            && (self.extended || self.due(now, Use::Used) == Due::No);
+            && (self.extended || matches!(self.due(now, Use::Used), Due::No | Due::Cookie));
         match &self.source {
             Source::Loaded(loaded) if kept => loaded.expires_at,
             Source::Loaded(_) | Source::Fresh | Source::Superseded { .. } => self.extended_to(now),
@@ -119,7 +119,7 @@ impl State {
         if self.facts.own_life || (has_record && settings.express) {
             return self.cookie.original_max_age;
         }
-        match settings.lifetime {
+        match self.seen.options(&self.policy).lifetime {
             Lifetime::BrowserSession => None,
             Lifetime::MaxAge(max_age) => Some(duration_ms(max_age)),
             Lifetime::Until(_) if has_record => self.cookie.original_max_age,
@@ -160,7 +160,12 @@ impl State {
         let gained = full - loaded.expires_at;
         let is_due =
             self.extended || (gained > time::Duration::ZERO && gained >= self.policy.touch_after(idle));
-        if is_due { by_policy } else { Due::No }
+        match (is_due, self.policy.0.settings.rolling) {
+            (true, _) => by_policy,
+            // Whatever the store's end: the browser is told on each response.
+            (false, Rolling::EveryRequest) => Due::Cookie,
+            (false, Rolling::Never | Rolling::OnUse | Rolling::StoreOnly) => Due::No,
+        }
     }
 
     /// The attributes of the cookie, with every "auto" decided for this connection.
@@ -171,23 +176,25 @@ impl State {
         if self.cookie_changed || (has_record && from == AttributesFrom::Record) {
             return self.cookie.attributes.clone();
         }
+        let options = self.seen.options(&self.policy);
+        let is_secure = self.seen.security.is_ok();
         Attributes {
-            path: settings.path.clone(),
-            domain: settings.domain.clone(),
-            http_only: settings.http_only,
-            secure: match settings.secure {
+            path: options.path.clone(),
+            domain: options.domain.clone(),
+            http_only: options.http_only,
+            secure: match options.secure {
                 Secure::Never => false,
                 Secure::Always => true,
-                Secure::Auto => self.secure,
+                Secure::Auto => is_secure,
             },
-            same_site: match settings.same_site {
+            same_site: match options.same_site {
                 SameSitePolicy::Unset => None,
                 SameSitePolicy::Is(same_site) => Some(same_site),
-                SameSitePolicy::Auto if self.secure => Some(SameSite::None),
+                SameSitePolicy::Auto if is_secure => Some(SameSite::None),
                 SameSitePolicy::Auto => Some(SameSite::Lax),
             },
-            partitioned: settings.partitioned,
-            priority: settings.priority,
+            partitioned: options.partitioned,
+            priority: options.priority,
         }
     }
 }

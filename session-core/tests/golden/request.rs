@@ -25,7 +25,7 @@ pub fn no_id() -> SessionId {
 }
 
 pub fn over_tls(path: &str) -> RequestFacts<'_> {
-    RequestFacts { path, tls: true, ..RequestFacts::default() }
+    RequestFacts::new(path).tls(true)
 }
 
 pub fn fresh(policy: &Policy, path: &str, cookies: &[&str]) -> Box<State> {

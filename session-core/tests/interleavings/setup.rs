@@ -123,7 +123,7 @@ impl Setup {
 }
 
 fn open(policy: &Policy, cookie: Option<&str>) -> Open {
-    let facts = RequestFacts { path: "/", tls: true, ..RequestFacts::default() };
+    let facts = RequestFacts::new("/").tls(true);
     policy.open(policy.visit(&facts, cookie.map(str::as_bytes)))
 }
 

@@ -19,7 +19,7 @@ pub const NOW: OffsetDateTime = datetime!(2030-01-01 0:00:00.250 UTC);
 pub const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 pub fn facts() -> RequestFacts<'static> {
-    RequestFacts { path: "/", tls: true, ..RequestFacts::default() }
+    RequestFacts::new("/").tls(true)
 }
 
 pub fn strong() -> PolicyBuilder {

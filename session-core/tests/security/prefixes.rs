@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use session_core::close::CookieProblem;
 use session_core::cookie::SameSite;
 use session_core::policy::{PolicyBuilder, PolicyError, SameSitePolicy, Secure};
+use session_core::request::Insecure;
 use session_core::{Policy, RequestFacts};
 
 use crate::server::*;
@@ -13,7 +14,7 @@ use crate::server::*;
 #[test]
 fn the_default_cookie_is_as_strict_as_its_connection_allows() {
     let line = |builder: PolicyBuilder, tls: bool| {
-        let mut server = Server { facts: RequestFacts { tls, ..self::tls() }, ..Server::new(builder) };
+        let mut server = Server { facts: self::tls().tls(tls), ..Server::new(builder) };
         let mut state = server.open(&[], NOW);
         state.insert("a", 1).unwrap();
         let line = server.close(state, NOW).set_cookie().unwrap().to_owned();
@@ -156,14 +157,14 @@ fn a_policy_builds_exactly_when_browsers_keep_every_cookie_that_it_sets() {
 /// The line that the policy in fact writes is the attempt, and is stored.
 fn check_line(policy: Policy, attempt: Attempt<'_>) {
     let mut server = Server {
-        facts: RequestFacts { tls: attempt.over_tls, path: attempt.path.unwrap_or("/"), ..tls() },
+        facts: RequestFacts::new(attempt.path.unwrap_or("/")).tls(attempt.over_tls),
         ..Server::with(policy)
     };
     let mut state = server.open(&[], NOW);
     state.insert("a", 1).unwrap();
     let reply = server.close(state, NOW);
     let Some(line) = reply.set_cookie() else {
-        assert_eq!(reply.problem(), Some(CookieProblem::Insecure));
+        assert_eq!(reply.problem(), Some(CookieProblem::Insecure(Insecure::Unsaid)));
         assert!(attempt.secure && !attempt.over_tls);
         return;
     };

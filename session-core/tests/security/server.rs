@@ -25,7 +25,7 @@ pub const HOUR: Duration = Duration::from_secs(60 * 60);
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub fn tls() -> RequestFacts<'static> {
-    RequestFacts { path: "/", tls: true, ..RequestFacts::default() }
+    RequestFacts::new("/").tls(true)
 }
 
 pub fn strong() -> PolicyBuilder {

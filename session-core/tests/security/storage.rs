@@ -38,6 +38,8 @@ fn deep_wide_and_doubled_records_neither_panic_nor_overflow_the_stack() {
     }
     server.plant("id", &format!(r#"{{"cookie":{deep}}}"#));
     assert_eq!(server.open(&[&cookie], NOW).notices(), [Notice::Unreadable(RecordError::NoCookie)]);
+    server.plant("id", &format!(r#"{{"cookie":{{"path":{deep},"domain":{objects}}}}}"#));
+    assert_eq!(server.open(&[&cookie], NOW).notices(), []);
     server.plant("id", &format!(r#"{{"cookie":{{}},"_session":{{"v":1,"x":{deep}}}}}"#));
     let _ = server.open(&[&cookie], NOW);
 }

@@ -32,10 +32,22 @@ function sessionOptions (options, store) {
     saveUninitialized: options.save_uninitialized,
     rolling: options.rolling,
     unset: options.unset,
-    proxy: { nobody: false, everybody: true, private_networks: undefined }[options.proxy],
-    cookie,
+    proxy: { nobody: false, everybody: true }[options.proxy],
+    cookie: options.by_request ? forHost(cookie) : cookie,
+    ...(options.by_request && { genid: (request) => `${request.hostname.split('.')[0]}-${crypto.randomUUID()}` }),
     ...(ids.length > 0 && { genid: () => ids.shift() ?? `id-${Math.random()}` })
   }
+}
+
+/** The cookie is for the host that was asked for. */
+function forHost (cookie) {
+  return ({ hostname }) => hostname === 'localhost' ? { ...cookie } : { ...cookie, domain: hostname }
+}
+
+/** What Express is to trust, from the suite's word. */
+function trustProxy (proxy) {
+  if (proxy === 'private_networks') return 'loopback, linklocal, uniquelocal'
+  return proxy.hops ?? proxy.addresses
 }
 
 /** Opens a server on a free port. */
@@ -44,7 +56,8 @@ export async function openSite (options, now) {
   const store = new ProbeStore()
   const app = express()
   app.disable('x-powered-by')
-  if (options.proxy === 'private_networks') app.set('trust proxy', 'loopback, linklocal, uniquelocal')
+  const trusted = trustProxy(options.proxy)
+  if (trusted !== undefined) app.set('trust proxy', trusted)
   const sessions = at(clock, () => session(sessionOptions(options, store)))
 
   const played = (respond) => async (request, response, next) => {

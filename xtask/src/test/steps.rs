@@ -67,6 +67,12 @@ fn tests() -> Verdict {
         Ok(variables) => command.envs(variables),
         Err(why) => return Verdict::Missing(why),
     };
+    // As with the oracle: the test itself says what is missing.
+    if process::find("nginx").is_none()
+        && let Err(why) = process::install("nginx-light")
+    {
+        say!("the settings for nginx cannot be tried: {why}");
+    }
     match node::packages("tests/oracle") {
         Ok(variables) => drop(command.envs(variables)),
         // The test itself is then ignored, or fails where it must not be.

@@ -21,6 +21,11 @@ impl Server {
         Self::serve(router.layer(SessionLayer::new(sessions))).await
     }
 
+    /// One that is served elsewhere.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
     pub async fn serve(app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

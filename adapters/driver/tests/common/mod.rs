@@ -265,7 +265,7 @@ impl World {
 
     /// A request with these cookies.
     pub fn begin(&self, cookie: &str) -> Exchange {
-        let facts = RequestFacts { path: "/", host: Some("localhost"), ..RequestFacts::default() };
+        let facts = RequestFacts::new("/").host(Some("localhost"));
         let cookies: Vec<&[u8]> = if cookie.is_empty() { vec![] } else { vec![cookie.as_bytes()] };
         self.sessions.begin(&facts, cookies)
     }

@@ -23,6 +23,7 @@ mod records;
 mod responses;
 mod rotation;
 mod secrets;
+mod sequences;
 mod special;
 mod story;
 mod values;
@@ -33,6 +34,7 @@ pub(super) const ALL: &[&[AdapterCase]] = &[
     values::CASES,
     decisions::CASES,
     loaded::CASES,
+    sequences::CASES,
     lifetimes::CASES,
     attributes::CASES,
     reading::CASES,

@@ -98,9 +98,15 @@ differences! {
     DestroyedOnce:
         "destroy() with unset: 'destroy' destroys twice" / "once" /
         "it costs a round trip",
-    ForeignDomain:
-        "a cookie for a foreign domain is sent" / "it is not" /
-        "browsers refuse it, and a log line says why",
+    WebsocketOverTls:
+        "a proxy that says wss is not believed to be secure" / "it is" /
+        "some proxies say so of a websocket over TLS",
+    ProxyList:
+        "the first entry of a list of X-Forwarded-Proto counts" / "the one of the outermost trusted proxy does" /
+        "what comes before it is the client's word",
+    Forwarded:
+        "the header Forwarded is not looked at" / "it is, where a trusted proxy sends no X-Forwarded-Proto" /
+        "it is the standard (RFC 7239)",
     LateHandle:
         "a session kept past the response can be saved" / "its handle answers an error" /
         "a save that nobody waits for fails unseen",

@@ -207,6 +207,13 @@ fn sessions(
     if let Some(page) = options.login_page {
         builder = builder.login_page(page);
     }
+    if options.is_by_request() {
+        builder = builder.genid_by_request(|request| {
+            let host = request.host().unwrap_or_default();
+            let label = host.split('.').next().unwrap_or_default().to_owned();
+            move || SessionId::new(&format!("{label}-{:032x}", SITES.fetch_add(1, Ordering::Relaxed)))
+        });
+    }
     if options.first_ids().is_empty() {
         return builder.build();
     }

@@ -26,6 +26,7 @@ pub(crate) struct Options {
     rolling: bool,
     unset: String,
     proxy: Proxy,
+    by_request: bool,
     /// The ids that are handed out first.
     ids: Vec<String>,
     cookie: CookieOptions,
@@ -51,13 +52,17 @@ enum Preset {
 }
 
 /// Whose `X-Forwarded-Proto` counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Proxy {
     Nobody,
     Everybody,
     /// express-session asks Express then, which is told to trust such addresses.
     PrivateNetworks,
+    /// The same for so many in a row.
+    Hops(u8),
+    /// The same for addresses, as Express writes them.
+    Addresses(String),
 }
 
 /// express-session's `cookie` options.
@@ -87,6 +92,7 @@ pub(crate) fn express() -> Options {
         rolling: false,
         unset: "keep".to_owned(),
         proxy: Proxy::Nobody,
+        by_request: false,
         ids: Vec::new(),
         cookie: CookieOptions::default(),
         preset: Preset::Express,
@@ -145,6 +151,17 @@ impl Options {
     pub(crate) fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
+    }
+
+    /// Ids and the cookie's domain are functions of the request: an id begins with the first label of the host, and the
+    /// cookie is for the host, unless it is `localhost`.
+    pub(crate) fn by_request(mut self) -> Self {
+        self.by_request = true;
+        self
+    }
+
+    pub(crate) fn is_by_request(&self) -> bool {
+        self.by_request
     }
 
     /// The ids that new sessions get, in turn; random ones follow.
@@ -267,13 +284,22 @@ impl Options {
         if self.unset == "destroy" {
             builder = builder.unset(Unset::Destroy);
         }
-        builder = builder.trust_proxy(match self.proxy {
+        builder = builder.trust_proxy(match &self.proxy {
             Proxy::Nobody => TrustProxy::Nobody,
             Proxy::Everybody => TrustProxy::Everybody,
             Proxy::PrivateNetworks => TrustProxy::PrivateNetworks,
+            Proxy::Hops(hops) => TrustProxy::Hops(*hops),
+            // One that cannot be read fails the case, as trusting nobody would.
+            Proxy::Addresses(addresses) => addresses.parse().unwrap_or(TrustProxy::Nobody),
         });
         if let Some(after) = self.touch_after {
             builder = builder.touch_after(after);
+        }
+        if self.by_request {
+            builder = builder.cookie_by_request(|request, cookie| {
+                let host = request.host().unwrap_or_default();
+                cookie.domain = (host != "localhost").then(|| host.into_owned());
+            });
         }
         self.adjust.iter().fold(self.cookie.apply(builder), |builder, adjust| adjust(builder))
     }

@@ -40,8 +40,14 @@ faults! {
     BelievesEveryProxy => ["a_proxy_that_is_not_trusted_is_not_believed", "an_automatic_cookie_is_not_secure_if_the_proxy_is_not_trusted"],
     /// As long as there is the word.
     BelievesTheLastProxy => ["the_first_of_the_proxies_counts"],
+    /// A proxy further out has the word.
+    FirstFieldOfAProxyOnly => ["the_word_of_a_proxy_may_stand_in_a_second_field"],
+    /// As if a later field took the place of those before.
+    LastFieldOfAProxyOnly => ["the_first_of_several_fields_counts"],
+    /// What the policy asks for beside it is not there.
+    KnowsOneHeaderOfProxies => ["a_proxy_may_say_it_as_rfc_7239_does", "a_chain_of_proxies_counts_as_far_as_it_is_trusted"],
     /// Nothing is known of it.
-    ForgetsTheHost => ["a_cookie_for_a_foreign_domain"],
+    ForgetsTheHost => ["options_of_the_cookie_may_depend_on_the_request", "ids_may_depend_on_the_request"],
     // The exchange.
     /// Until the client closes it.
     OneExchangeForAConnection => ["one_connection_carries_many_requests", "requests_on_one_connection_have_sessions_of_their_own"],

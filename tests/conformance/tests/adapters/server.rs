@@ -21,6 +21,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use session_conformance::Site;
 use session_conformance::script::{Answer, Chunks, HEADER, Script};
+use session_driver::core::request::HeaderSource;
 use session_driver::core::{Reply, RequestFacts};
 use session_driver::{Error, Exchange, OnOutage, Session};
 use tokio::net::TcpListener;
@@ -51,6 +52,29 @@ struct Connection {
     site: Site,
     peer: IpAddr,
     exchange: Mutex<Option<Exchange>>,
+}
+
+/// The request's header fields, for the core to read.
+struct Fields<'a> {
+    headers: &'a HeaderMap,
+    fault: Option<Fault>,
+}
+
+impl HeaderSource for Fields<'_> {
+    fn values<'h>(&'h self, name: &str, each: &mut dyn FnMut(&'h [u8])) {
+        let values = self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+        match self.fault {
+            Some(Fault::ForgetsTheProxy) => {}
+            Some(Fault::FirstFieldOfAProxyOnly) => values.take(1).for_each(each),
+            Some(Fault::LastFieldOfAProxyOnly) => values.rev().take(1).for_each(each),
+            Some(Fault::BelievesTheLastProxy) => {
+                let last = values.map(|value| value.rsplit(|&byte| byte == b',').next().unwrap_or(value));
+                last.for_each(each);
+            }
+            Some(Fault::KnowsOneHeaderOfProxies) if name != "x-forwarded-proto" => {}
+            _ => values.for_each(each),
+        }
+    }
 }
 
 /// What a handler fails with.
@@ -104,21 +128,16 @@ impl Connection {
         let headers = request.headers();
         let proto = headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok());
         let claimed = headers.get("x-forwarded-for").and_then(|peer| peer.to_str().ok()?.parse().ok());
-        let facts = RequestFacts {
-            path,
-            host: text(headers, &HOST).filter(|_| !self.has(Fault::ForgetsTheHost)),
-            tls: self.has(Fault::BelievesEveryProxy) && proto == Some("https"),
-            forwarded_proto: match self.fault {
-                Some(Fault::ForgetsTheProxy) => None,
-                Some(Fault::BelievesTheLastProxy) => proto.and_then(|proto| proto.rsplit(',').next()),
-                _ => proto,
-            },
-            peer: match self.fault {
+        let fields = Fields { headers, fault: self.fault };
+        let facts = RequestFacts::new(path)
+            .host(text(headers, &HOST).filter(|_| !self.has(Fault::ForgetsTheHost)))
+            .tls(self.has(Fault::BelievesEveryProxy) && proto == Some("https"))
+            .headers(&fields)
+            .peer(match self.fault {
                 Some(Fault::ForgetsThePeer) => None,
                 Some(Fault::PeerFromAHeader) => claimed.or(Some(self.peer)),
                 _ => Some(self.peer),
-            },
-        };
+            });
         let cookies = self.cookies(headers);
         let exchange = self.site.sessions().begin(&facts, cookies.iter().map(Vec::as_slice));
         *self.exchange.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange.clone());

@@ -31,7 +31,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// The session of the request; `None` if its path is outside the cookie's.
     pub(crate) fn open(&mut self, cookies: &[String]) -> Option<Box<State>> {
-        let facts = RequestFacts { path: "/", tls: true, ..RequestFacts::default() };
+        let facts = RequestFacts::new("/").tls(true);
         let visit = self.policy.visit(&facts, cookies.iter().map(String::as_bytes));
         let mut open = self.policy.open(visit);
         loop {

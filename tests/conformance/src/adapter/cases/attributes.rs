@@ -5,7 +5,6 @@ use serde_json::json;
 use super::{HOUR, MINUTE, promises};
 use crate::adapter::client::page::SetCookie;
 use crate::adapter::client::{Browser, Request};
-use crate::adapter::difference::{Difference, Side};
 use crate::adapter::options::{Options, Proxy, express};
 use crate::adapter::subject::Subject;
 use crate::failure::{Failure, Outcome};
@@ -21,7 +20,10 @@ promises! {
     both the_cookie_may_be_for_a_domain_with_a_dot_before_it;
     both a_subdomain_shares_the_session_of_its_domain;
     both a_host_does_not_share_its_session_with_a_subdomain;
-    both a_cookie_for_a_foreign_domain differs ForeignDomain;
+    both a_cookie_for_a_foreign_domain_is_set;
+    both a_cookie_for_a_domain_is_set_whatever_a_proxy_makes_of_the_host;
+    both options_of_the_cookie_may_depend_on_the_request;
+    both ids_may_depend_on_the_request;
     both the_cookie_may_be_strict;
     both the_cookie_may_be_lax;
     both the_cookie_may_be_for_requests_from_other_sites;
@@ -108,15 +110,59 @@ async fn a_host_does_not_share_its_session_with_a_subdomain(it: Subject) -> Outc
     Ok(())
 }
 
-async fn a_cookie_for_a_foreign_domain(it: Subject) -> Outcome {
+/// The browser has the last word on it, not this server.
+async fn a_cookie_for_a_foreign_domain_is_set(it: Subject) -> Outcome {
     let (site, browser) = it.browser(express().domain("other.example")).await?;
     let page = browser.play([insert("n", 1)]).await?;
-    let cookie = page.cookie(site.cookie_name())?;
-    match it.on_purpose(Difference::ForeignDomain) {
-        Side::Ours => ensure_eq!(cookie, None, "the cookie"),
-        Side::Express => ensure!(cookie.is_some(), "no cookie is set"),
-    }
+    let attributes = page.cookie(site.cookie_name())?.map(|cookie| cookie.attributes);
+    ensure_eq!(attributes.as_deref(), Some("Domain=other.example; Path=/; HttpOnly"), "the attributes");
     ensure_eq!(browser.session_cookie(), None, "what the browser keeps");
+    Ok(())
+}
+
+async fn a_cookie_for_a_domain_is_set_whatever_a_proxy_makes_of_the_host(it: Subject) -> Outcome {
+    let site = it.site(express().domain("shop.example")).await?;
+    for host in ["app:3000", "127.0.0.1", "[::1]:3000", "shop.example.", "shop.example.:80", "SHOP.EXAMPLE"] {
+        let page = site.browser().send(Request::get("/play").host(host).steps([insert("n", 1)])).await?;
+        let cookie = page.expect(200)?.cookie(site.cookie_name())?;
+        let domain = cookie.as_ref().and_then(|cookie| cookie.attribute("domain"));
+        ensure_eq!(domain, Some("shop.example"), "the cookie's domain for {host}");
+    }
+    Ok(())
+}
+
+async fn options_of_the_cookie_may_depend_on_the_request(it: Subject) -> Outcome {
+    let (site, browser) = it.browser(express().by_request()).await?;
+    for (host, domain) in [
+        ("shop.example", Some("shop.example")),
+        ("localhost", None),
+        ("a.blog.example", Some("a.blog.example")),
+    ] {
+        let request = || Request::get("/play").host(host);
+        let page = browser.send(request().steps([insert("host", host)])).await?.expect(200)?;
+        let cookie = page.cookie(site.cookie_name())?.ok_or_else(|| Failure::new("no cookie is set"))?;
+        ensure_eq!(cookie.attribute("domain"), domain, "the cookie's domain for {host}");
+        let page = browser.send(request().steps([get("host")])).await?.expect(200)?;
+        ensure_eq!(page.seen, [json!(host)], "the value on the next request to {host}");
+    }
+    // A session that exists has the cookie that it was made with.
+    let page = browser.send(Request::get("/play").host("shop.example").steps([Step::Cookie])).await?;
+    ensure_eq!(page.seen[0]["domain"], json!("shop.example"), "the cookie's domain");
+    Ok(())
+}
+
+async fn ids_may_depend_on_the_request(it: Subject) -> Outcome {
+    let (site, browser) = it.browser(express().by_request()).await?;
+    browser.send(Request::get("/play").host("shop.example").steps([insert("n", 1)])).await?.expect(200)?;
+    let first = site.record().await?.key;
+    ensure!(first.starts_with("shop-"), "the id is {first}");
+    let again = Request::get("/play").host("shop.example").steps([Step::Regenerate, insert("n", 2)]);
+    browser.send(again).await?.expect(200)?;
+    let second = site.record().await?.key;
+    ensure!(second.starts_with("shop-") && second != first, "the id is {second}");
+    browser.send(Request::get("/play").host("blog.example").steps([insert("n", 1)])).await?.expect(200)?;
+    let keys: Vec<_> = site.records().await?.into_iter().map(|record| record.key).collect();
+    ensure!(keys.iter().any(|key| key.starts_with("blog-")), "the ids are {keys:?}");
     Ok(())
 }
 

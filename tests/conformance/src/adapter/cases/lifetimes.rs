@@ -8,7 +8,7 @@ use time::macros::datetime;
 use super::{DAY, HOUR, MINUTE, SECOND, promises};
 use crate::adapter::client::{Browser, Page, Request};
 use crate::adapter::difference::{Difference, Side};
-use crate::adapter::options::{Options, express, millis};
+use crate::adapter::options::{Options, express, millis, safe};
 use crate::adapter::subject::{BEGIN, Server, Subject};
 use crate::failure::{Failure, Outcome};
 use crate::script::step::Step;
@@ -28,6 +28,9 @@ promises! {
     both reading_extends_the_record;
     both reading_does_not_move_the_cookie_without_rolling;
     both reading_moves_the_cookie_with_rolling;
+    both rolling_sets_the_cookie_on_each_response;
+    both rolling_sets_the_cookie_though_the_record_ends_later;
+    ours rolling_sets_the_cookie_though_the_store_is_not_touched;
     both a_route_that_names_no_session_extends_the_record;
     both writing_moves_the_record_and_the_cookie;
     both a_session_without_a_life_is_there_after_half_a_day;
@@ -184,6 +187,64 @@ async fn reading_moves_the_cookie_with_rolling(it: Subject) -> Outcome {
         ensure_eq!(browser.jar().expires(site.cookie_name()), Some(site.now() + MINUTE), "the cookie's end");
     }
     ensure_eq!(site.record().await?.expires, Some(site.now() + MINUTE), "the record's end");
+    Ok(())
+}
+
+async fn rolling_sets_the_cookie_on_each_response(it: Subject) -> Outcome {
+    for options in [express().rolling(), express().rolling().max_age(MINUTE), express().rolling().resave()] {
+        let (site, browser) = begun(&it, options).await?;
+        for path in ["/play", "/idle", "/play", "/idle"] {
+            // No time passes in between: nothing is due in the store.
+            let page = browser.visit(path, []).await?.expect(200)?;
+            ensure!(page.cookie(site.cookie_name())?.is_some(), "no cookie is set on {path}");
+        }
+        let read = browser.play([get("n")]).await?;
+        ensure!(read.cookie(site.cookie_name())?.is_some(), "no cookie is set for a session that is read");
+    }
+    Ok(())
+}
+
+/// The cookie's end is the one that the policy gives from now on.
+async fn rolling_sets_the_cookie_though_the_record_ends_later(it: Subject) -> Outcome {
+    let options = express().rolling().max_age(MINUTE).ids(&["id-of-a-session-that-ends-later"]);
+    let (site, browser) = begun(&it, options).await?;
+    // It lives for ten minutes in the store.
+    let payload = r#"{"cookie":{"originalMaxAge":60000,"expires":"2030-01-01T00:10:00.000Z","httpOnly":true,"path":"/"},"n":1}"#;
+    site.plant("id-of-a-session-that-ends-later", payload).await?;
+    for path in ["/play", "/idle"] {
+        let page = browser.visit(path, []).await?.expect(200)?;
+        ensure_eq!(
+            expires(&site, &page)?.as_deref(),
+            Some("Tue, 01 Jan 2030 00:01:00 GMT"),
+            "the cookie's date on {path}"
+        );
+    }
+    // The same with a clock that was set back.
+    site.set_back(SECOND * 30).await?;
+    let page = browser.play([get("n")]).await?;
+    ensure_eq!(page.seen, [json!(1)], "the value");
+    ensure_eq!(
+        expires(&site, &page)?.as_deref(),
+        Some("Tue, 01 Jan 2030 00:00:30 GMT"),
+        "the cookie's date after the clock was set back"
+    );
+    Ok(())
+}
+
+async fn rolling_sets_the_cookie_though_the_store_is_not_touched(it: Subject) -> Outcome {
+    let options = safe().rolling().with(|policy| policy.max_age(HOUR).touch_after(MINUTE * 10));
+    let (site, browser) = begun(&it, options).await?;
+    site.wait(MINUTE).await?;
+    site.calls().await?;
+    let page = browser.play([get("n")]).await?;
+    ensure!(page.cookie(site.cookie_name())?.is_some(), "no cookie is set");
+    ensure_eq!(
+        browser.jar().expires(site.cookie_name()),
+        Some(BEGIN + HOUR),
+        "the cookie's end, the record's"
+    );
+    ensure_eq!(site.record().await?.expires, Some(BEGIN + HOUR), "the record's end");
+    ensure_eq!(site.calls().await?.touch, 0, "touches");
     Ok(())
 }
 

@@ -22,6 +22,8 @@ promises! {
     both a_record_is_kept_under_the_id;
     both a_record_that_was_written_again_has_moved_its_end;
     both a_record_of_an_older_version_is_read;
+    both a_record_whose_cookie_lacks_members_has_the_defaults_for_them;
+    both a_record_whose_cookie_says_false_for_its_life_is_read;
     both a_record_with_nulls_for_attributes_is_read;
     both a_record_with_unknown_attributes_is_read;
     both a_record_with_a_stale_end_is_read;
@@ -139,6 +141,48 @@ async fn is_read(it: &Subject, payload: &str) -> Outcome {
 async fn a_record_of_an_older_version_is_read(it: Subject) -> Outcome {
     is_read(&it, r#"{"cookie":{},"n":7}"#).await?;
     is_read(&it, r#"{"n":7,"cookie":{"path":"/"}}"#).await
+}
+
+/// Every subset of the members.
+async fn a_record_whose_cookie_lacks_members_has_the_defaults_for_them(it: Subject) -> Outcome {
+    let members = [
+        r#""originalMaxAge":60000,"expires":"2030-01-01T00:01:00.000Z""#,
+        r#""httpOnly":false"#,
+        r#""path":"/play""#,
+        r#""domain":"shop.example""#,
+        r#""sameSite":"lax""#,
+        r#""priority":"high""#,
+    ];
+    // The policy's own are others, and count for new sessions only.
+    let options = || express().rolling().http_only(false).same_site("strict").path("/play").max_age(HOUR);
+    let (site, cookie) = planted(&it, options(), "{}").await?;
+    for subset in 0..1_u32 << members.len() {
+        let has = |at: usize| subset & (1 << at) != 0;
+        let present: Vec<_> = (0..members.len()).filter(|&at| has(at)).map(|at| members[at]).collect();
+        site.plant(ID, &format!(r#"{{"cookie":{{{}}},"n":7}}"#, present.join(","))).await?;
+        let page = site.with_cookie(&cookie, [get("n")]).await?;
+        ensure_eq!(page.seen, [json!(7)], "the value with {present:?}");
+        let attributes = page.cookie(site.cookie_name())?.map(|cookie| cookie.attributes).unwrap_or_default();
+        let expected: Vec<_> = [
+            has(3).then_some("Domain=shop.example"),
+            Some(if has(2) { "Path=/play" } else { "Path=/" }),
+            has(0).then_some("Expires=Tue, 01 Jan 2030 00:01:00 GMT"),
+            (!has(1)).then_some("HttpOnly"),
+            has(5).then_some("Priority=High"),
+            has(4).then_some("SameSite=Lax"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        ensure_eq!(attributes, expected.join("; "), "the attributes with {present:?}");
+    }
+    Ok(())
+}
+
+/// What `expires: false` in a policy makes of it.
+async fn a_record_whose_cookie_says_false_for_its_life_is_read(it: Subject) -> Outcome {
+    is_read(&it, r#"{"cookie":{"originalMaxAge":false,"expires":false,"httpOnly":true,"path":"/"},"n":7}"#)
+        .await
 }
 
 async fn a_record_with_nulls_for_attributes_is_read(it: Subject) -> Outcome {
