@@ -33,6 +33,10 @@ impl std::fmt::Debug for Visit {
 /// What a request's cookies ask for.
 #[derive(Debug)]
 #[must_use = "a session that is to be loaded must be loaded and resumed"]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is matched at once, and a box would be an allocation for each request"
+)]
 pub enum Open {
     /// The request's path is outside the cookie's path: there is no session for it.
     Outside,

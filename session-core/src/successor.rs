@@ -75,7 +75,7 @@ mod tests {
             Moved { next: None, ..sound.clone() },
             Moved { next: Some(String::new()), ..sound.clone() },
             Moved { next: Some("not base64!".into()), ..sound.clone() },
-            Moved { next: sound.next.as_ref().map(|next| next[1..].to_owned()), ..sound.clone() },
+            Moved { next: sound.next.as_ref().map(|next| next[1..].to_owned()), ..sound },
         ];
         for moved in wrong {
             assert_eq!(moved.successor(&old, IdsAtRest::Hashed), None);

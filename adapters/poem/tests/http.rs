@@ -67,7 +67,7 @@ fn without() -> &'static str {
 
 #[handler]
 fn login(session: Session) -> Result<(), SessionError> {
-    Ok(session.login(Owner::new("user1").unwrap())?)
+    session.login(Owner::new("user1").unwrap())
 }
 
 #[handler]

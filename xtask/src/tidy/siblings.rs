@@ -35,6 +35,8 @@ const FAMILIES: &[Family] = &[
             // A document is text or an object, of which other stores have only the first.
             ("mongodb", "object.rs"),
             ("mongodb", "payload.rs"),
+            // Its client hands connections to callers that have left, so no verb may be dropped in its midst.
+            ("mongodb", "outlive.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),
             ("redis", "script.rs"),

@@ -22,7 +22,7 @@ pub(super) async fn serve(site: Site, listener: TcpListener, ready: impl Fn()) -
 
 async fn act(session: Session, path: web::Path<(String, String)>) -> Result<String, SessionError> {
     let (act, user) = path.into_inner();
-    Ok(Site::act(&session, &act, &user)?)
+    Site::act(&session, &act, &user)
 }
 
 async fn revoke(site: web::Data<Site>, user: web::Path<String>) -> HttpResponse {

@@ -22,7 +22,7 @@ pub(super) async fn serve(site: Site, listener: TcpListener, ready: impl Fn()) -
 }
 
 async fn act(session: Session, Path((act, user)): Path<(String, String)>) -> Result<String, SessionError> {
-    Ok(Site::act(&session, &act, &user)?)
+    Site::act(&session, &act, &user)
 }
 
 async fn revoke(State(site): State<Site>, Path(user): Path<String>) -> StatusCode {

@@ -24,7 +24,7 @@ pub(super) async fn serve(site: Site, listener: TcpListener, ready: impl Fn()) -
 
 #[handler]
 fn act(session: Session, Path((act, user)): Path<(String, String)>) -> Result<String, SessionError> {
-    Ok(Site::act(&session, &act, &user)?)
+    Site::act(&session, &act, &user)
 }
 
 #[handler]

@@ -42,7 +42,7 @@ pub(super) async fn serve(site: Site, listener: TcpListener, ready: impl Fn()) -
 
 #[post("/<act>/<user>", rank = 2)]
 fn act(session: Session, act: &str, user: &str) -> Result<String, SessionError> {
-    Ok(Site::act(&session, act, user)?)
+    Site::act(&session, act, user)
 }
 
 #[post("/revoke/<user>", rank = 1)]
