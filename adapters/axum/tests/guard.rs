@@ -11,7 +11,7 @@ use session_axum::{LayerName, Named, Owner, Peek, Session, SessionError, Session
 use session_store_memory::MemoryStore;
 
 async fn login(session: Session) -> Result<(), SessionError> {
-    Ok(session.login(Owner::new("user1").unwrap())?)
+    session.login(Owner::new("user1").unwrap())
 }
 
 async fn account(SignedIn { session, owner }: SignedIn) -> Result<String, SessionError> {

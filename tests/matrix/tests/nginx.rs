@@ -1,7 +1,7 @@
 //! The settings that `docs/proxies.md` gives for nginx, tried with nginx: they are read from that page.
 //!
 //! Without nginx the tests are ignored; where `SESSION_REQUIRE` names `nginx`, and in CI, they fail.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 use std::fs;
 use std::io::{Read, Write};
