@@ -97,7 +97,7 @@ fn a_secure_cookie_is_not_set_over_http_and_only_a_trusted_proxy_says_what_https
         (TrustProxy::PrivateNetworks, false, Some("https"), Some(outside6), Some(Insecure::UntrustedPeer)),
         (TrustProxy::PrivateNetworks, false, Some("https"), None, Some(Insecure::UnknownPeer(hint))),
         (subnets.clone(), false, Some("https"), Some(listed), None),
-        (subnets.clone(), false, Some("https"), Some(inside), Some(Insecure::UntrustedPeer)),
+        (subnets, false, Some("https"), Some(inside), Some(Insecure::UntrustedPeer)),
     ] {
         let proto = proto.map_or(("accept", ""), |proto| ("x-forwarded-proto", proto));
         let headers = [proto];
