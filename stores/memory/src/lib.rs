@@ -1,7 +1,8 @@
 //! Sessions in this process's memory.
 //!
 //! For development, tests, and services of one process that may forget their sessions when they restart. Several
-//! processes need a store that they share.
+//! processes need a store that they share. One line in the log says so, unless
+//! [`for_one_process`](MemoryStore::for_one_process) says that this is meant.
 //!
 //! # Contract
 //!

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -39,6 +40,8 @@ pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     room: Arc<Room>,
+    /// Whether somebody is still to be told that sessions are kept in memory.
+    untold: AtomicBool,
 }
 
 impl MemoryStore {
@@ -80,7 +83,32 @@ impl MemoryStore {
     pub fn with_capacity(max_sessions: usize) -> Self {
         let room = Arc::new(Room::new(max_sessions));
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Arc::clone(&room)))).collect();
-        Self { shards, hasher: RandomState::new(), room }
+        Self { shards, hasher: RandomState::new(), room, untold: AtomicBool::new(true) }
+    }
+
+    /// Says that it is meant: this is the only process, and it may forget its sessions when it restarts.
+    ///
+    /// Without it, the first session that is stored is accompanied by one line in the log, at level `WARN`.
+    ///
+    /// ```
+    /// use session_store_memory::MemoryStore;
+    ///
+    /// let store = MemoryStore::new().for_one_process();
+    /// assert_eq!(store.held(), 0);
+    /// ```
+    #[must_use]
+    pub fn for_one_process(mut self) -> Self {
+        self.untold = AtomicBool::new(false);
+        self
+    }
+
+    fn tell(&self) {
+        if self.untold.load(Ordering::Relaxed) && self.untold.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                "sessions are kept in the memory of this process: they end with it, and no other process sees them; \
+                 take another store, or say for_one_process() if this is meant"
+            );
+        }
     }
 
     /// How many records are held, those included that have expired and are not reclaimed yet.
@@ -210,6 +238,7 @@ impl Store for MemoryStore {
         record: &Record,
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
+        self.tell();
         let now = Micros::from_time(now);
         if let Some(created) = self.try_create(key, record, now) {
             return Ok(created);

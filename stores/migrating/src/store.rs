@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use crate::Migrating;
 use crate::fence::is_fence;
 
-/// How often a verb begins anew because somebody else moved or changed the session meanwhile.
-pub(crate) const TRIES: usize = 8;
+/// How often a verb begins anew because somebody else moved or changed the session meanwhile. Of so many who write one session
+/// at the same time each gets its turn: one of them succeeds each time.
+pub(crate) const TRIES: usize = 256;
 
 impl<New: Store, Old: Store> Migrating<New, Old> {
     /// The session under `key`, moved to the new store if it was in the old one, with its version in the new one.
