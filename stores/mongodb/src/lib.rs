@@ -118,11 +118,13 @@
 mod builder;
 mod directory;
 mod error;
+mod lazy;
 mod moment;
 mod name;
 mod object;
 mod outlive;
 mod payload;
+mod primary;
 mod schema;
 mod store;
 
@@ -137,7 +139,10 @@ use session_core::store::StoreError;
 use session_core::store::{Directory, Store};
 
 pub use builder::MongoBuilder;
+use builder::Source;
 use error::too_late;
+use lazy::Lazy;
+use primary::Primary;
 /// The driver, so that an application can make a client of its own with the same version.
 pub use mongodb;
 pub use payload::Layout;
@@ -149,7 +154,17 @@ const UNHURRIED: Duration = Duration::from_secs(600);
 ///
 /// A clone is another handle to the same store.
 #[derive(Clone)]
-pub struct MongoStore(Arc<Inner>);
+pub struct MongoStore(Arc<Shared>);
+
+struct Shared {
+    verbs: Lazy<Verbs>,
+    builder: MongoBuilder,
+    source: Source,
+}
+
+/// The verbs themselves, which need not survive being dropped.
+#[derive(Clone)]
+struct Verbs(Arc<Inner>);
 
 struct Inner {
     documents: Collection<Document>,
@@ -157,11 +172,12 @@ struct Inner {
     raw: Collection<RawDocumentBuf>,
     layout: Layout,
     patience: Duration,
+    primary: Primary,
 }
 
 impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MongoStore").field("layout", &self.0.layout).finish_non_exhaustive()
+        f.debug_struct("MongoStore").field("builder", &self.0.builder).finish_non_exhaustive()
     }
 }
 
@@ -174,6 +190,15 @@ impl MongoStore {
     /// As [`MongoBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// The store at this URL with the usual options, without asking a server for anything yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// The store in the collection `sessions` of a database that the application has opened already.
@@ -190,12 +215,36 @@ impl MongoStore {
         MongoBuilder::default()
     }
 
+    fn new(builder: MongoBuilder, source: Source) -> Self {
+        Self(Arc::new(Shared { verbs: Lazy::default(), builder, source }))
+    }
+
+    async fn connect_now(&self) -> Result<(), StoreError> {
+        let Shared { verbs, builder, source } = &*self.0;
+        verbs.set(builder.clone().make(source.clone()).await?);
+        Ok(())
+    }
+
+    /// Connects if that has not been done yet.
+    async fn verbs(&self) -> Result<&Verbs, StoreError> {
+        let Shared { verbs, builder, source } = &*self.0;
+        let make = || builder.clone().make(source.clone());
+        verbs.get_or_make(builder.patience_of_a_verb(), make).await
+    }
+}
+
+impl Verbs {
     fn layout(&self) -> Layout {
         self.0.layout
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         tokio::time::timeout(self.0.patience, work).await.map_err(|_| too_late())?
+    }
+
+    /// The same for what writes, and has written nothing if its first command fails.
+    async fn written<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.in_time(work).await.map_err(|error| self.0.primary.unwritten(error))
     }
 
     async fn unhurried<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

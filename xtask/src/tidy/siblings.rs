@@ -35,6 +35,8 @@ const FAMILIES: &[Family] = &[
             // A document is text or an object, of which other stores have only the first.
             ("mongodb", "object.rs"),
             ("mongodb", "payload.rs"),
+            // Of its servers, one takes writes, and there may be none that does.
+            ("mongodb", "primary.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),
             ("redis", "script.rs"),
