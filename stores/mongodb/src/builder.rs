@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mongodb::bson::Document;
 use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria,
-    WriteConcern,
+    Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, Database};
 use session_core::store::StoreError;
@@ -97,7 +97,7 @@ impl MongoBuilder {
     /// two seconds unless it is set, at least 10 ms.
     ///
     /// It is also how long the server waits for its members to confirm a write, and, unless the URL says otherwise, how long
-    /// the driver looks for a primary and waits for a connection. [`count`](session_core::store::Directory::count),
+    /// the driver looks for a primary (with a read preference for others, half as long) and waits for a connection. [`count`](session_core::store::Directory::count),
     /// [`page`](session_core::store::Directory::page), [`clear`](session_core::store::Directory::clear) and
     /// [`purge_expired`](session_core::store::Directory::purge_expired) grow with the collection and may take ten minutes.
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -214,7 +214,9 @@ impl MongoBuilder {
             .map_err(|_| too_late())?
             .map_err(|error| store_error(&error))?;
         let primary = Primary::of_client(&mut options);
-        options.server_selection_timeout.get_or_insert(self.patience);
+        // Whoever may read from others is to hear that there is no primary before the verb is over.
+        let selection = if primary.reads_from_others() { self.patience / 2 } else { self.patience };
+        options.server_selection_timeout.get_or_insert(selection);
         options.connect_timeout.get_or_insert(self.patience);
         // The driver gives up connections that are being made only when its monitor has found the server silent, and makes two
         // at a time: with the usual ten seconds between two looks, a short silence can take both for ever.

@@ -80,9 +80,9 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
         let attempt = attempt();
         tokio::spawn(async move {
             let answer = attempt.await.map_err(|error| match error.kind() {
-                StoreErrorKind::ReadOnly => {
-                    StoreError::unavailable("the indexes are not complete, and the server takes no writes now")
-                }
+                StoreErrorKind::ReadOnly => StoreError::unavailable(
+                    "the indexes are not complete, and the server takes no writes now",
+                ),
                 _ => error,
             });
             ended.send_replace(Some((Instant::now(), answer)));

@@ -79,7 +79,9 @@ impl Store for MongoStore {
         let (record, tombstone) = (replace.record.clone(), replace.tombstone.cloned());
         outlive(async move {
             let tombstone = tombstone.as_ref();
-            store.verbs().await?
+            store
+                .verbs()
+                .await?
                 .replace(Replace { old: &old, new: &new, record: &record, base: &base, tombstone }, now)
                 .await
         })

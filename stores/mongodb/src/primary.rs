@@ -56,7 +56,8 @@ impl Primary {
         primary
     }
 
-    fn reads_from_others(&self) -> bool {
+    /// Whether what is read may come from others while there is no primary.
+    pub(crate) fn reads_from_others(&self) -> bool {
         self.reading != SelectionCriteria::ReadPreference(ReadPreference::Primary)
     }
 

@@ -8,8 +8,8 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::{Acknowledgment, Hint, ReadConcern, ReturnDocument, WriteConcern};
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use time::OffsetDateTime;
 
