@@ -58,7 +58,8 @@
 //!   between a load and an update is a conflict, however small the difference.
 //! * Expiry is a date in whole milliseconds, rounded down, and is judged by the time that the verb is told. The server's
 //!   clock only decides when it removes what has expired: if it is ahead, too early by so much, and a warning at connecting says
-//!   that it is. [`removal_delay`](MongoBuilder::removal_delay) mends it, where no Node server makes the index itself. `cookie.expires` in the payload is not read.
+//!   that it is. [`removal_delay`](MongoBuilder::removal_delay) mends it, where no Node server makes the index itself.
+//!   `cookie.expires` in the payload is not read.
 //! * A verb answers within the [`patience`](MongoBuilder::patience). Lost connections are made anew.
 //! * A record that cannot be read is an error for its own key and for nobody else's, and is not overwritten.
 //! * An error holds fixed words and the code of the server's answer, never a key, a value or a URL.
