@@ -32,7 +32,8 @@ pub(crate) async fn a_server_whose_clock_is_wrong_keeps_every_promise() {
             async move { builder.connect(&url).await }
         };
         // The suite has a runtime of its own.
-        let report = move || session_conformance::directory(make).expiry_precision(Duration::from_secs(1)).report();
+        let report =
+            move || session_conformance::directory(make).expiry_precision(Duration::from_secs(1)).report();
         let reports = tokio::task::spawn_blocking(report).await.unwrap();
         assert!(reports.len() > 50, "{}", reports.len());
         let failed: Vec<_> = reports.iter().filter(|report| report.verdict != Verdict::Passed).collect();
