@@ -37,6 +37,9 @@ const FAMILIES: &[Family] = &[
             ("mongodb", "payload.rs"),
             // Of its servers, one takes writes, and there may be none that does.
             ("mongodb", "primary.rs"),
+            // What its client connects to is made at the first verb, and a verb goes on when its caller goes away.
+            ("mongodb", "lazy.rs"),
+            ("mongodb", "outlive.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),
             ("redis", "script.rs"),
