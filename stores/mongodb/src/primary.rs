@@ -84,10 +84,10 @@ impl Primary {
     }
 
     async fn comes_to_be_missing(&self) {
-        if let Some(mut is_missing) = self.is_missing.clone() {
-            if is_missing.wait_for(|is_missing| *is_missing).await.is_ok() {
-                return;
-            }
+        if let Some(mut is_missing) = self.is_missing.clone()
+            && is_missing.wait_for(|is_missing| *is_missing).await.is_ok()
+        {
+            return;
         }
         pending().await
     }
