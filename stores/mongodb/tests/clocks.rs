@@ -1,5 +1,5 @@
 //! Servers whose clock is wrong: by as much as a session lives.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 mod common;
 

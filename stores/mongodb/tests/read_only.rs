@@ -1,5 +1,5 @@
 //! A set without a primary: who has chosen a read preference is served what can be read, and nobody's write is half done.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
 mod common;
 
