@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::Migrating;
 use crate::fence::{self, is_fence};
-use crate::store::{TRIES, contended};
+use crate::store::{TRIES, contended, in_part};
 
 impl<New: Store, Old: Directory> Migrating<New, Old> {
     /// Moves at most `limit` sessions that are still in the old store; answers how many it looked at.
@@ -76,7 +76,8 @@ impl<New: Directory, Old: Directory> Directory for Migrating<New, Old> {
             let listed = self.sessions_of(owner, self.now()).await?;
             let mut slipped = false;
             for (key, stored) in listed.iter().filter(|(key, _)| Some(key) != keep) {
-                match self.delete(key, Some(&stored.version)).await? {
+                let deleted = self.delete(key, Some(&stored.version)).await;
+                match deleted.map_err(|error| if ended > 0 { in_part(error) } else { error })? {
                     Deleted::Done => ended += 1,
                     // Changed, moved or renewed meanwhile: the next round sees it as it is now.
                     Deleted::Missing | Deleted::Conflict(_) => slipped = true,
@@ -127,13 +128,13 @@ impl<New: Directory, Old: Directory> Directory for Migrating<New, Old> {
         let now = self.now();
         let there = self.count(now).await?;
         self.old.clear().await?;
-        self.new.clear().await?;
+        self.new.clear().await.map_err(in_part)?;
         Ok(there)
     }
 
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
         let old = self.old.purge_expired(self.at(now), batch).await?;
         let left = batch.saturating_sub(usize::try_from(old).unwrap_or(batch));
-        Ok(old + if left > 0 { self.new.purge_expired(now, left).await? } else { 0 })
+        Ok(old + if left > 0 { self.new.purge_expired(now, left).await.map_err(in_part)? } else { 0 })
     }
 }

@@ -33,7 +33,11 @@
 //! * A session that was ended does not come back, also if a slow request was just moving it. Ending one leaves a *fence* under
 //!   its key in the new store for a minute, which a late move runs into. A test runs moves against logouts, renewals,
 //!   writes and revocations in every order of their steps.
-//! * While the old store cannot answer, a session that has not moved yet is an error and not an empty session.
+//! * While the old store cannot answer, a session that has not moved yet is an error and not an empty session. So it is with stores
+//!   that connect at their first verb (`connect_lazy`): the pair is there at once, and works when both do.
+//! * While either store can be read and takes no writes, a session that has not moved stays where it is and is served from
+//!   there; changing it answers [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly), or `Unavailable` if the other store
+//!   has already taken a part of the change.
 //!
 //! # What it costs
 //!

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated, Version,
+    Created, Deleted, Extend, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored, Touched,
+    Updated, Version,
 };
 use time::OffsetDateTime;
 
@@ -49,18 +50,28 @@ impl<New: Store, Old: Store> Migrating<New, Old> {
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
         for _ in 0..TRIES {
-            match self.old.delete(key, Some(&old.version)).await? {
+            let deleted = match self.old.delete(key, Some(&old.version)).await {
+                // It stays where it is, and the copy goes, unless somebody works on that already.
+                Err(error) if error.kind() == StoreErrorKind::ReadOnly => {
+                    return match self.new.delete(key, Some(&version)).await.map_err(in_part)? {
+                        Deleted::Done => Err(error),
+                        Deleted::Missing | Deleted::Conflict(_) => self.in_new(key, now).await,
+                    };
+                }
+                answer => answer?,
+            };
+            match deleted {
                 Deleted::Done => return Ok(Some(Stored { record: old.record, version })),
                 Deleted::Missing => {
                     // Ended or moved on meanwhile: then the copy is not at this version any more and stays as it is.
                     // Or ended by a server that knows the old store only.
-                    self.new.delete(key, Some(&version)).await?;
+                    self.new.delete(key, Some(&version)).await.map_err(in_part)?;
                     return self.in_new(key, now).await;
                 }
                 // A server that knows the old store only has changed it.
                 Deleted::Conflict(newer) => {
                     old = newer;
-                    match self.new.update(key, &old.record, Some(&version), now).await? {
+                    match self.new.update(key, &old.record, Some(&version), now).await.map_err(in_part)? {
                         Updated::Done(newer) => version = newer,
                         Updated::Missing | Updated::Conflict(_) => return Ok(None),
                     }
@@ -72,6 +83,16 @@ impl<New: Store, Old: Store> Migrating<New, Old> {
 
     async fn in_new(&self, key: &StoreKey, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
         Ok(self.new.load(key, None, now).await?.filter(|stored| !is_fence(stored)))
+    }
+
+    /// The session as it is in the old store, while it cannot move since one of the two takes no writes.
+    ///
+    /// Its version there would mean something else in the new store, so it has none.
+    async fn unmoved(&self, key: &StoreKey, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
+        match self.old.load(key, None, now).await?.filter(|old| old.record.expires_at > now) {
+            Some(old) => Ok(Some(Stored { version: Version::unknown(), ..old })),
+            None => self.in_new(key, now).await,
+        }
     }
 
     /// The version that a change goes by: the one it was told, or that of the session as it is; `None` if there is none.
@@ -99,7 +120,7 @@ impl<New: Store, Old: Store> Migrating<New, Old> {
         let fenced = self.new.update(key, &self.fence(now)?, Some(version), now).await?;
         if let Updated::Done(_) = fenced {
             // Whoever moved it may have died between the two stores.
-            self.old.delete(key, None).await?;
+            self.old.delete(key, None).await.map_err(in_part)?;
         }
         Ok(fenced)
     }
@@ -116,7 +137,10 @@ impl<New: Store, Old: Store> Store for Migrating<New, Old> {
         match self.new.load(key, extend, self.at(now)).await? {
             Some(stored) => Ok(Some(stored).filter(|stored| !is_fence(stored))),
             // It is not extended on the way; the core touches it in a step of its own.
-            None => self.bring(key, now).await,
+            None => match self.bring(key, now).await {
+                Err(error) if error.kind() == StoreErrorKind::ReadOnly => self.unmoved(key, now).await,
+                answer => answer,
+            },
         }
     }
 
@@ -199,7 +223,7 @@ impl<New: Store, Old: Store> Store for Migrating<New, Old> {
         let replace = Replace { tombstone: replace.tombstone.or(Some(&fence)), ..replace };
         match self.new.replace(replace, now).await? {
             Replaced::Done(version) => {
-                self.old.delete(replace.old, None).await?;
+                self.old.delete(replace.old, None).await.map_err(in_part)?;
                 Ok(Replaced::Done(version))
             }
             Replaced::Conflict(stored) if is_fence(&stored) => Ok(Replaced::Missing),
@@ -227,6 +251,16 @@ impl<New: Store, Old: Store> Store for Migrating<New, Old> {
         }
         Err(contended())
     }
+}
+
+/// What an error means after something was written: not that nothing was.
+pub(crate) fn in_part(error: StoreError) -> StoreError {
+    if error.kind() != StoreErrorKind::ReadOnly {
+        return error;
+    }
+    StoreError::unavailable(
+        "one of the two stores takes no writes now, and the other has taken one; try again",
+    )
 }
 
 pub(crate) fn contended() -> StoreError {

@@ -7,10 +7,9 @@ use session_core::StoreKey;
 use session_core::store::{Directory, Owner, StoreError, StoreErrorKind, Stored};
 use time::OffsetDateTime;
 
-use crate::MongoStore;
+use crate::Verbs;
 use crate::error::store_error;
 use crate::moment::date;
-use crate::outlive::Verbs;
 use crate::payload::stored;
 use crate::schema::{EXPIRES, KEY, MOVED_FROM, MOVED_TO, OWNER};
 use crate::store::{ask, by_key, coming, fields, unexpired};
@@ -142,7 +141,7 @@ impl Directory for Verbs {
     }
 }
 
-impl MongoStore {
+impl Verbs {
     /// Removes a session that bears the mark of a move; answers whether it had left its old key, and so was the session.
     async fn end_coming(&self, new: &str, old: &str) -> Result<bool, StoreError> {
         let gone = doc! { KEY: old, MOVED_TO: new };

@@ -18,7 +18,7 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
             StoreError::unavailable("the connection was lost or could not be made")
         }
-        ErrorKind::ServerSelection { .. } => StoreError::unavailable("there is no primary within reach"),
+        ErrorKind::ServerSelection { .. } => no_primary(),
         ErrorKind::DnsResolve { .. } => StoreError::unavailable("the server's name was not found"),
         ErrorKind::InvalidResponse { .. } | ErrorKind::Internal { .. } => {
             StoreError::unavailable("the server's answer was not understood")
@@ -33,6 +33,21 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
         ErrorKind::IncompatibleServer { .. } => StoreError::refused("the server is too old"),
         _ => StoreError::refused("the driver refused the operation"),
     }
+}
+
+/// Nothing was sent, since there was nobody to send it to.
+pub(crate) fn no_primary() -> StoreError {
+    StoreError::unavailable("there is no primary within reach")
+}
+
+/// The server did nothing, since only a primary does.
+pub(crate) fn not_primary() -> StoreError {
+    StoreError::unavailable("MongoDB error 10107: the server is not the primary")
+}
+
+/// The same for whoever may read from others meanwhile.
+pub(crate) fn no_primary_but_others() -> StoreError {
+    StoreError::read_only("there is no primary within reach, and the other servers may only be read")
 }
 
 /// No answer within the store's patience. Whether a write was carried out is not known.
@@ -72,8 +87,10 @@ fn from_server(code: i32) -> StoreError {
     match code {
         // Authentication failed.
         18 => StoreError::refused("the server did not accept the user name or the password"),
+        10107 => not_primary(),
+        14031 => StoreError::read_only("MongoDB error 14031: the server's disk is full"),
         // Hosts out of reach (6, 7, 89, 9001), too late (50, 202, 262), not confirmed (64), locked, in conflict or overloaded
-        // (24, 46, 112, 365, 462), no primary, stepped down, starting or shutting down (91, 133, 134, 189, 10058, 10107, 11600,
+        // (24, 46, 112, 365, 462), no primary, stepped down, starting or shutting down (91, 133, 134, 189, 10058, 11600,
         // 11602, 13435, 13436), broken off (43, 175, 237, 279, 11601).
         6
         | 7
@@ -97,7 +114,6 @@ fn from_server(code: i32) -> StoreError {
         | 462
         | 9001
         | 10058
-        | 10107
         | 11600..=11602
         | 13435
         | 13436 => StoreError::unavailable(format!("MongoDB error {code}")),
@@ -116,9 +132,10 @@ mod tests {
         for code in [91, 189, 10107, 11600, 11602, 13435, 13436] {
             assert_eq!(from_server(code).kind(), StoreErrorKind::Unavailable, "{code}");
         }
-        for code in [13, 18, 8000, 14031, 17419] {
+        for code in [13, 18, 8000, 17419] {
             assert_eq!(from_server(code).kind(), StoreErrorKind::Refused, "{code}");
         }
+        assert_eq!(from_server(14031).kind(), StoreErrorKind::ReadOnly);
         assert_eq!(unconfirmed(64).kind(), StoreErrorKind::Unavailable);
         assert_eq!(unconfirmed(100).kind(), StoreErrorKind::Refused);
     }

@@ -20,7 +20,11 @@
 //!
 //! A special character of the password is percent-encoded. All [options of the
 //! driver](https://www.mongodb.com/docs/manual/reference/connection-string-options/) count, but for `readPreference`: what is
-//! read is what the primary has.
+//! read is what the primary has, as long as there is one.
+//!
+//! [`connect`](MongoStore::connect) fails if there is no server. [`connect_lazy`](MongoStore::connect_lazy) is for an application
+//! that starts before its MongoDB: it asks for nothing, and the verbs connect, make what is missing of the indexes, and try
+//! again until it works. For that there must be a primary once, however the read preference.
 //!
 //! **TLS** is the URL's: `tls=true`, `tlsCAFile=/path/ca.pem`, `tlsCertificateKeyFile=/path/client.pem` for a certificate of
 //! one's own. It is rustls, which the driver is always built with, and it checks the server's certificate against the web's
@@ -42,11 +46,20 @@
 //! * Writes are confirmed by the majority of the members and are made again by the driver if the primary changes meanwhile
 //!   (`retryWrites`): **what was answered outlives a failover**. While there is no primary, verbs answer `Unavailable`, and
 //!   work again when there is one.
+//! * With a `readPreference` other than `primary`, **sessions are still read while there is no primary**, from a secondary: a load
+//!   is served and not extended, and the write of a single session answers
+//!   [`ReadOnly`](session_core::store::StoreErrorKind::ReadOnly), a touch at once and others when a primary was waited for in
+//!   vain. What a secondary has may be older: a logout of just before the outage may not be in it. Set `maxStalenessSeconds` to
+//!   bound that. The same holds for a URL with `directConnection=true` that names a secondary. The verbs of [`Directory`] need
+//!   the primary. A client of the application's own is not watched, and there a load waits for the client's own timeout.
+//! * A server whose disk is full answers `ReadOnly` to writes where it says so (error 14031), and loads are served.
 //! * A future that is dropped leaves the record as it was or as it was to be, and never one without an expiry.
 //! * The version of a record is what lies in `session`, compared by the server as it writes. So a write of a Node server
 //!   between a load and an update is a conflict, however small the difference.
 //! * Expiry is a date in whole milliseconds, rounded down, and is judged by the time that the verb is told. The server's
-//!   clock only decides when it removes what has expired. `cookie.expires` in the payload is not read.
+//!   clock only decides when it removes what has expired: if it is ahead, too early by so much, and a warning at connecting says
+//!   that it is. [`removal_delay`](MongoBuilder::removal_delay) mends it, where no Node server makes the index itself.
+//!   `cookie.expires` in the payload is not read.
 //! * A verb answers within the [`patience`](MongoBuilder::patience). Lost connections are made anew.
 //! * A record that cannot be read is an error for its own key and for nobody else's, and is not overwritten.
 //! * An error holds fixed words and the code of the server's answer, never a key, a value or a URL.
@@ -72,7 +85,8 @@
 //! `_id`, `session` and `expires` are connect-mongo's, in the collection `sessions`; the others are ours, and Node leaves
 //! them alone. `owner` is absent for nobody's session; `movedFrom` marks a session that is arriving under its key, and
 //! `movedTo` is in what a replace leaves under the old one. Two indexes are made if they are missing: `expires_1`, by which the
-//! server removes what has expired (connect-mongo's own, `expireAfterSeconds: 0`), and `owner_1`, which holds sessions with an
+//! server removes what has expired (connect-mongo's own, `expireAfterSeconds: 0` unless a
+//! [`removal_delay`](MongoBuilder::removal_delay) is set), and `owner_1`, which holds sessions with an
 //! owner only. On a large collection that Node has filled, make the second by hand before:
 //!
 //! ```text
@@ -85,6 +99,8 @@
 //! * **Objects** hold values and not their spelling: what is read back is what `JSON.stringify` makes of them (`1.50` is `1.5`).
 //!   A NUL in a key, half of a surrogate pair, a whole number above 63 bits and 128 levels are refused. Dates and ids that an
 //!   application in Node keeps as types of MongoDB are read as text, and are text from when this store has written the session.
+//! * **Removal.** With a [`removal_delay`](MongoBuilder::removal_delay), connect-mongo's index would be another one, and
+//!   it does not start; give it `autoRemove: 'disabled'`, and it makes none. The delay counts for its sessions, too.
 //! * **Owners.** A session keeps its owner when Node rewrites it. One that Node *brings back* after a logout (it writes what it
 //!   has read, whether or not the document is still there) has none until this store writes it again, and until then
 //!   [`revoke`](Directory::revoke) does not find it.
@@ -118,11 +134,13 @@
 mod builder;
 mod directory;
 mod error;
+mod lazy;
 mod moment;
 mod name;
 mod object;
 mod outlive;
 mod payload;
+mod primary;
 mod schema;
 mod store;
 
@@ -137,10 +155,13 @@ use session_core::store::StoreError;
 use session_core::store::{Directory, Store};
 
 pub use builder::MongoBuilder;
+use builder::Source;
 use error::too_late;
+use lazy::Lazy;
 /// The driver, so that an application can make a client of its own with the same version.
 pub use mongodb;
 pub use payload::Layout;
+use primary::Primary;
 
 /// How long a verb may take whose work grows with the collection.
 const UNHURRIED: Duration = Duration::from_secs(600);
@@ -149,7 +170,17 @@ const UNHURRIED: Duration = Duration::from_secs(600);
 ///
 /// A clone is another handle to the same store.
 #[derive(Clone)]
-pub struct MongoStore(Arc<Inner>);
+pub struct MongoStore(Arc<Shared>);
+
+struct Shared {
+    verbs: Lazy<Verbs>,
+    builder: MongoBuilder,
+    source: Source,
+}
+
+/// The verbs themselves, which need not survive being dropped.
+#[derive(Clone)]
+struct Verbs(Arc<Inner>);
 
 struct Inner {
     documents: Collection<Document>,
@@ -157,11 +188,12 @@ struct Inner {
     raw: Collection<RawDocumentBuf>,
     layout: Layout,
     patience: Duration,
+    primary: Primary,
 }
 
 impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MongoStore").field("layout", &self.0.layout).finish_non_exhaustive()
+        f.debug_struct("MongoStore").field("builder", &self.0.builder).finish_non_exhaustive()
     }
 }
 
@@ -174,6 +206,15 @@ impl MongoStore {
     /// As [`MongoBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().connect(url).await
+    }
+
+    /// The store at this URL with the usual options, without asking a server for anything yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`MongoBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, StoreError> {
+        Self::builder().connect_lazy(url)
     }
 
     /// The store in the collection `sessions` of a database that the application has opened already.
@@ -190,12 +231,36 @@ impl MongoStore {
         MongoBuilder::default()
     }
 
+    fn new(builder: MongoBuilder, source: Source) -> Self {
+        Self(Arc::new(Shared { verbs: Lazy::default(), builder, source }))
+    }
+
+    async fn connect_now(&self) -> Result<(), StoreError> {
+        let Shared { verbs, builder, source } = &*self.0;
+        verbs.set(builder.clone().make(source.clone()).await?);
+        Ok(())
+    }
+
+    /// Connects if that has not been done yet.
+    async fn verbs(&self) -> Result<&Verbs, StoreError> {
+        let Shared { verbs, builder, source } = &*self.0;
+        let make = || builder.clone().make(source.clone());
+        verbs.get_or_make(builder.patience_of_a_verb(), make).await
+    }
+}
+
+impl Verbs {
     fn layout(&self) -> Layout {
         self.0.layout
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         tokio::time::timeout(self.0.patience, work).await.map_err(|_| too_late())?
+    }
+
+    /// The same for what writes, and has written nothing if its first command fails.
+    async fn written<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.in_time(work).await.map_err(|error| self.0.primary.unwritten(error))
     }
 
     async fn unhurried<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

@@ -17,18 +17,6 @@ use time::OffsetDateTime;
 
 use crate::MongoStore;
 
-/// The verbs themselves, which need not survive being dropped.
-#[derive(Clone)]
-pub(crate) struct Verbs(MongoStore);
-
-impl std::ops::Deref for Verbs {
-    type Target = MongoStore;
-
-    fn deref(&self) -> &MongoStore {
-        &self.0
-    }
-}
-
 /// Carries out `verb` in a task of its own.
 async fn outlive<T: Send + 'static>(
     verb: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -48,8 +36,8 @@ impl Store for MongoStore {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        let (verbs, key, extend) = (Verbs(self.clone()), key.clone(), extend.cloned());
-        outlive(async move { verbs.load(&key, extend.as_ref(), now).await }).await
+        let (store, key, extend) = (self.clone(), key.clone(), extend.cloned());
+        outlive(async move { store.verbs().await?.load(&key, extend.as_ref(), now).await }).await
     }
 
     async fn create(
@@ -58,8 +46,8 @@ impl Store for MongoStore {
         record: &Record,
         now: OffsetDateTime,
     ) -> Result<Created, StoreError> {
-        let (verbs, key, record) = (Verbs(self.clone()), key.clone(), record.clone());
-        outlive(async move { verbs.create(&key, &record, now).await }).await
+        let (store, key, record) = (self.clone(), key.clone(), record.clone());
+        outlive(async move { store.verbs().await?.create(&key, &record, now).await }).await
     }
 
     async fn update(
@@ -69,9 +57,9 @@ impl Store for MongoStore {
         base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Updated, StoreError> {
-        let (verbs, key, record) = (Verbs(self.clone()), key.clone(), record.clone());
+        let (store, key, record) = (self.clone(), key.clone(), record.clone());
         let base = base.cloned();
-        outlive(async move { verbs.update(&key, &record, base.as_ref(), now).await }).await
+        outlive(async move { store.verbs().await?.update(&key, &record, base.as_ref(), now).await }).await
     }
 
     async fn touch(
@@ -81,17 +69,19 @@ impl Store for MongoStore {
         base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        let (verbs, key, base) = (Verbs(self.clone()), key.clone(), base.cloned());
-        outlive(async move { verbs.touch(&key, expires_at, base.as_ref(), now).await }).await
+        let (store, key, base) = (self.clone(), key.clone(), base.cloned());
+        outlive(async move { store.verbs().await?.touch(&key, expires_at, base.as_ref(), now).await }).await
     }
 
     async fn replace(&self, replace: Replace<'_>, now: OffsetDateTime) -> Result<Replaced, StoreError> {
-        let verbs = Verbs(self.clone());
+        let store = self.clone();
         let (old, new, base) = (replace.old.clone(), replace.new.clone(), replace.base.clone());
         let (record, tombstone) = (replace.record.clone(), replace.tombstone.cloned());
         outlive(async move {
             let tombstone = tombstone.as_ref();
-            verbs
+            store
+                .verbs()
+                .await?
                 .replace(Replace { old: &old, new: &new, record: &record, base: &base, tombstone }, now)
                 .await
         })
@@ -99,8 +89,8 @@ impl Store for MongoStore {
     }
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
-        let (verbs, key, base) = (Verbs(self.clone()), key.clone(), base.cloned());
-        outlive(async move { verbs.delete(&key, base.as_ref()).await }).await
+        let (store, key, base) = (self.clone(), key.clone(), base.cloned());
+        outlive(async move { store.verbs().await?.delete(&key, base.as_ref()).await }).await
     }
 }
 
@@ -111,17 +101,17 @@ impl Directory for MongoStore {
         owner: &Owner,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        let (verbs, owner) = (Verbs(self.clone()), owner.clone());
-        outlive(async move { verbs.sessions_of(&owner, now).await }).await
+        let (store, owner) = (self.clone(), owner.clone());
+        outlive(async move { store.verbs().await?.sessions_of(&owner, now).await }).await
     }
 
     async fn revoke(&self, owner: &Owner, keep: Option<&StoreKey>) -> Result<u64, StoreError> {
-        let (verbs, owner, keep) = (Verbs(self.clone()), owner.clone(), keep.cloned());
-        outlive(async move { verbs.revoke(&owner, keep.as_ref()).await }).await
+        let (store, owner, keep) = (self.clone(), owner.clone(), keep.cloned());
+        outlive(async move { store.verbs().await?.revoke(&owner, keep.as_ref()).await }).await
     }
 
     async fn count(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
-        Verbs(self.clone()).count(now).await
+        self.verbs().await?.count(now).await
     }
 
     async fn page(
@@ -130,14 +120,14 @@ impl Directory for MongoStore {
         limit: usize,
         now: OffsetDateTime,
     ) -> Result<Vec<(StoreKey, Stored)>, StoreError> {
-        Verbs(self.clone()).page(after, limit, now).await
+        self.verbs().await?.page(after, limit, now).await
     }
 
     async fn clear(&self) -> Result<u64, StoreError> {
-        Verbs(self.clone()).clear().await
+        self.verbs().await?.clear().await
     }
 
     async fn purge_expired(&self, now: OffsetDateTime, batch: usize) -> Result<u64, StoreError> {
-        Verbs(self.clone()).purge_expired(now, batch).await
+        self.verbs().await?.purge_expired(now, batch).await
     }
 }

@@ -8,15 +8,14 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::{Acknowledgment, Hint, ReadConcern, ReturnDocument, WriteConcern};
 use session_core::StoreKey;
 use session_core::store::{
-    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, Stored, Touched, Updated,
-    Version,
+    Created, Deleted, Extend, Owner, Record, Replace, Replaced, Store, StoreError, StoreErrorKind, Stored,
+    Touched, Updated, Version,
 };
 use time::OffsetDateTime;
 
-use crate::MongoStore;
-use crate::error::{is_duplicate, store_error};
+use crate::Verbs;
+use crate::error::{is_duplicate, no_primary_but_others, store_error};
 use crate::moment::date;
-use crate::outlive::Verbs;
 use crate::payload::{Session, is_at, stored};
 use crate::schema::{EXPIRES, KEY, MOVED_FROM, MOVED_TO, OWNER, SESSION};
 
@@ -31,23 +30,22 @@ impl Store for Verbs {
         extend: Option<&Extend>,
         now: OffsetDateTime,
     ) -> Result<Option<Stored>, StoreError> {
-        let found = match extend {
-            None => {
-                let find = self.raw().find_one(live(key, now)).projection(fields()).hint(by_key());
-                self.in_time(ask(find)).await?
-            }
-            Some(extend) => {
-                let find = self
-                    .raw()
-                    .find_one_and_update(live(key, now), vec![extension(extend, now)])
-                    .return_document(ReturnDocument::After)
-                    .projection(fields())
-                    .hint(by_key())
-                    .write_concern(primary_only());
-                self.in_time(ask(find)).await?
-            }
+        let Some(extend) = extend.filter(|_| !self.0.primary.is_missing()) else {
+            return self.read(key, now).await;
         };
-        found.as_deref().map(stored).transpose()
+        let find = self
+            .raw()
+            .find_one_and_update(live(key, now), vec![extension(extend, now)])
+            .return_document(ReturnDocument::After)
+            .projection(fields())
+            .hint(by_key())
+            .write_concern(primary_only());
+        // Whoever has come to be served without a primary need not wait for the next one.
+        match self.0.primary.or_missing(self.written(ask(find))).await {
+            Some(Ok(found)) => found.as_deref().map(stored).transpose(),
+            Some(Err(error)) if error.kind() != StoreErrorKind::ReadOnly => Err(error),
+            Some(Err(_)) | None => self.read(key, now).await,
+        }
     }
 
     async fn create(
@@ -58,7 +56,7 @@ impl Store for Verbs {
     ) -> Result<Created, StoreError> {
         let Session { value, version } = Session::new(self.layout(), &record.payload)?;
         let document = document(key, record, value);
-        let created = self.in_time(self.insert(key, document, now)).await?;
+        let created = self.written(self.insert(key, document, now)).await?;
         Ok(if created { Created::Done(version) } else { Created::Exists })
     }
 
@@ -71,7 +69,7 @@ impl Store for Verbs {
     ) -> Result<Updated, StoreError> {
         let Session { value, version } = Session::new(self.layout(), &record.payload)?;
         let filter = at(live(key, now), base);
-        self.in_time(async {
+        self.written(async {
             let update = self.documents().update_one(filter, rewriting(record, value)).hint(by_key());
             if ask(update).await?.matched_count > 0 {
                 return Ok(Updated::Done(version));
@@ -93,7 +91,10 @@ impl Store for Verbs {
         base: Option<&Version>,
         now: OffsetDateTime,
     ) -> Result<Touched, StoreError> {
-        self.in_time(async {
+        if self.0.primary.is_missing() {
+            return Err(no_primary_but_others());
+        }
+        self.written(async {
             let touch = doc! { "$set": { EXPIRES: date(expires_at) } };
             let touch = self.documents().update_one(at(live(key, now), base), touch).hint(by_key());
             if ask(touch).await?.matched_count > 0 {
@@ -122,7 +123,7 @@ impl Store for Verbs {
         // Tells a revoke that it was the move which ended the old one.
         mark(&mut retirement, new);
         self.in_time(async {
-            if !self.insert(new, successor, now).await? {
+            if !self.insert(new, successor, now).await.map_err(|error| self.0.primary.unwritten(error))? {
                 return Ok(Replaced::Exists);
             }
             let retire = self.documents().update_one(at(live(old, now), Some(base)), retirement);
@@ -152,7 +153,7 @@ impl Store for Verbs {
 
     async fn delete(&self, key: &StoreKey, base: Option<&Version>) -> Result<Deleted, StoreError> {
         let there = || doc! { KEY: key.as_str(), EXPIRES: { "$ne": OVER } };
-        self.in_time(async {
+        self.written(async {
             let delete = self.documents().delete_one(at(there(), base)).hint(by_key());
             if ask(delete).await?.deleted_count > 0 {
                 return Ok(Deleted::Done);
@@ -167,7 +168,7 @@ impl Store for Verbs {
     }
 }
 
-impl MongoStore {
+impl Verbs {
     /// Stores a document where there is none; one that has expired gives way.
     async fn insert(
         &self,
@@ -182,6 +183,13 @@ impl MongoStore {
             Err(error) if is_duplicate(&error) => Ok(false),
             Err(error) => Err(store_error(&error)),
         }
+    }
+
+    async fn read(&self, key: &StoreKey, now: OffsetDateTime) -> Result<Option<Stored>, StoreError> {
+        let find = self.raw().find_one(live(key, now)).projection(fields()).hint(by_key());
+        let find = find.selection_criteria(self.0.primary.reading.clone());
+        let found: Option<RawDocumentBuf> = self.in_time(ask(find)).await?;
+        found.as_deref().map(stored).transpose()
     }
 
     /// What was in the way of a write: also what the majority has not confirmed yet.

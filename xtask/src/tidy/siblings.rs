@@ -35,7 +35,10 @@ const FAMILIES: &[Family] = &[
             // A document is text or an object, of which other stores have only the first.
             ("mongodb", "object.rs"),
             ("mongodb", "payload.rs"),
-            // Its client hands connections to callers that have left, so no verb may be dropped in its midst.
+            // Of its servers, one takes writes, and there may be none that does.
+            ("mongodb", "primary.rs"),
+            // What its client connects to is made at the first verb, and a verb goes on when its caller goes away.
+            ("mongodb", "lazy.rs"),
             ("mongodb", "outlive.rs"),
             // Each verb is a script there, and a script is told what SQL finds in columns.
             ("redis", "payload.rs"),

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports, unused_macros, reason = "each test uses some of it")]
 
 pub mod hole;
+pub mod own;
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! Needs a server at `POSTGRES_URL`; each test works in a schema of its own and removes it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
 
+mod clocks;
 mod dropped;
 #[path = "../support/hole.rs"]
 mod hole;
@@ -33,6 +34,8 @@ use self::suite::cases;
 
 fn main() {
     let cases = cases![
+        clocks:
+            a_server_whose_clock_is_wrong_keeps_every_promise;
         dropped:
             no_transaction_is_left_by_callers_that_go_away,
             a_walk_that_is_dropped_leaves_no_transaction_and_no_connection;

@@ -30,7 +30,7 @@ fn postgres(program: &str, own: &Own) -> Command {
     command
 }
 
-fn own() -> Option<Own> {
+pub(crate) fn own() -> Option<Own> {
     let make = |own: &Own| {
         let mut make = postgres("initdb", own);
         make.arg("-D").arg(own.folder().join("data")).args(["-A", "trust", "-U", "postgres", "--no-sync"]);

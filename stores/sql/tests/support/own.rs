@@ -12,6 +12,8 @@ pub(crate) struct Own {
     pub(crate) port: u16,
     /// What it is told besides when it is started.
     pub(crate) options: &'static [&'static str],
+    /// What its clock is shifted by.
+    clock: Vec<(String, String)>,
     folder: TempDir,
     start: fn(&Own) -> Command,
     running: Option<Child>,
@@ -30,7 +32,14 @@ impl Own {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let own = Self { port, options: &[], folder: tempfile::tempdir().unwrap(), start, running: None };
+        let own = Self {
+            port,
+            options: &[],
+            clock: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+            start,
+            running: None,
+        };
         let made = make(&own)
             .env("TMPDIR", own.folder())
             .stdout(Stdio::null())
@@ -45,11 +54,34 @@ impl Own {
         self.folder.path().to_owned()
     }
 
+    /// Shifts the clock of the server by so much (`+10m`) when it is started. `None`, with a word, where the machine has no
+    /// `faketime`; where `CI` is set, that is a failure.
+    #[allow(dead_code, reason = "not every test needs a wrong clock")]
+    pub(crate) fn shifted(mut self, by: &str) -> Option<Self> {
+        let Some(faketime) = find("faketime") else {
+            let in_ci = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+            assert!(!in_ci, "there is no program `faketime`");
+            eprintln!("there is no program `faketime` on this machine, so this was not tried");
+            return None;
+        };
+        let shown = Command::new(faketime).args(["--exclude-monotonic", "-f", by, "env"]).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let variables = shown.lines().filter_map(|line| line.split_once('='));
+        // What several processes share ends with the program that was just asked.
+        let wanted =
+            |name: &str| name == "LD_PRELOAD" || (name.contains("FAKE") && name != "FAKETIME_SHARED");
+        let wanted = variables.filter(|(name, _)| wanted(name));
+        self.clock = wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        assert!(self.clock.len() >= 2, "{:?}", self.clock);
+        Some(self)
+    }
+
     /// Starts the server, and waits until it listens.
     pub(crate) fn start(&mut self) {
         let mut command = (self.start)(self);
         let child = command
             .args(self.options)
+            .envs(self.clock.iter().map(|(name, value)| (name, value)))
             .env("TMPDIR", self.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
