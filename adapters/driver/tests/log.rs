@@ -361,7 +361,7 @@ async fn warnings(policy: session_core::policy::PolicyBuilder, facts: &RequestFa
         is_set = exchange.finish().await.unwrap().set_cookie().is_some();
     }
     let text = log.text();
-    let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN session: event=")).collect();
     (is_set, warnings.join("\n"))
 }
 

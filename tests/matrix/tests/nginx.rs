@@ -232,8 +232,9 @@ fn exchange(mut stream: impl Read + Write, headers: &[(&str, &str)]) -> Result<S
 }
 
 fn set_cookie(response: &str) -> Option<String> {
-    let line = response.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie:"))?;
-    Some(line.to_owned())
+    let is_cookie = |line: &&str| line.to_ascii_lowercase().starts_with("set-cookie:");
+    let (_, value) = response.lines().find(is_cookie)?.split_once(':')?;
+    Some(value.trim().to_owned())
 }
 
 /// The whole configuration around the page's part.

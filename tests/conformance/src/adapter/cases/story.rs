@@ -15,7 +15,7 @@ promises! {
     ours a_visitor_logs_in_works_and_logs_out;
     ours two_browsers_of_one_user_are_two_sessions;
     ours values_of_every_kind_come_back_as_they_were;
-    ours a_session_that_is_used_lives_on_and_one_that_is_not_ends;
+    ours a_session_that_is_used_lives_on_and_one_that_is_not_ends needs ToldTime;
     ours a_remembered_user_stays_longer_than_others;
 }
 
