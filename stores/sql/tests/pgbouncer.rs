@@ -195,7 +195,10 @@ mod sharing {
             let start = Instant::now();
             let error = store.update(&key("a"), &place.record(2), None, place.now).await.unwrap_err();
             assert!(start.elapsed() < patience * 2, "{:?}", start.elapsed());
-            assert_eq!(error.to_string(), "the session store is unavailable: SQLSTATE 55P03");
+            assert_eq!(
+                error.to_string(),
+                "the session store takes no writes: SQLSTATE 55P03: another session has locked the row"
+            );
             place.run(&mut other, "COMMIT").await;
             let stored = store.load(&key("a"), None, place.now).await.unwrap().unwrap();
             assert_eq!(stored.record.payload, place.record(1).payload);
