@@ -33,7 +33,7 @@ Usage: cargo xtask soak [--minutes N] [--store NAME,...] [--adapter NAME] [--fau
   failover  the server that takes the writes is killed; when another has taken over, it is started again and follows
   app       one of the site's two processes is killed in the middle of its work and started again
 
-24 visitors log in, read, count, renew, log out and are revoked; one request in thirty is left by its browser before there is an
+24 visitors log in, read, count, rotate their id, log out and are revoked; one request in thirty is left by its browser before there is an
 answer, and one in thirty is sent and read slowly. What was acknowledged to them must be so, then and at the end:
 no count lost or made twice, nobody signed in after a logout or a revocation, nobody logged out who did not ask for it.
 What was answered by an error, or not at all, may have been done. Exit code 1 if one of these columns is not zero.

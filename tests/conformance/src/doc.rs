@@ -13,7 +13,9 @@ impl MyStore {
     ///
     /// Always: there is no such server.
     #[allow(clippy::unused_async, reason = "a real one awaits")]
-    pub async fn connect(_url: &str) -> Result<std::sync::Arc<dyn session_core::store::Directory>, StoreError> {
+    pub async fn connect(
+        _url: &str,
+    ) -> Result<std::sync::Arc<dyn session_core::store::Directory>, StoreError> {
         Err(StoreError::unavailable("this is an example"))
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Found {
     invented: u64,
     undone: u64,
     logged_out: u64,
-    out_by_renewal: u64,
+    out_by_rotation: u64,
     mixed_up: u64,
     failed_over: u64,
     memory_before: u64,
@@ -43,7 +43,7 @@ impl Found {
     /// What must not happen and did, or the lack of anything to judge by.
     fn misses(&self) -> Vec<&'static str> {
         let done = |what: &str| self.done.get(what).copied().unwrap_or(0);
-        let acts = ["logins", "reads", "writes", "renewals", "logouts", "revocations"];
+        let acts = ["logins", "reads", "writes", "rotations", "logouts", "revocations"];
         let misses = [
             (self.lost > 0, "acknowledged changes lost"),
             (self.invented > 0, "changes made twice"),
@@ -79,9 +79,9 @@ impl Found {
             self.lost.to_string(),
             self.invented.to_string(),
             self.undone.to_string(),
-            match self.out_by_renewal {
+            match self.out_by_rotation {
                 0 => self.logged_out.to_string(),
-                some => format!("{} ({some} by a renewal without an answer)", self.logged_out),
+                some => format!("{} ({some} by a rotation without an answer)", self.logged_out),
             },
             self.mixed_up.to_string(),
             self.failed_over.to_string(),
@@ -97,8 +97,8 @@ mod tests {
     fn found(undone: u64, logins: u64) -> Found {
         serde_json::from_value(serde_json::json!({
             "requests": 9, "answers": { "200": 9 }, "late": 0, "slowestMs": 1,
-            "done": { "logins": logins, "reads": 1, "writes": 1, "renewals": 1, "logouts": 1, "revocations": 1 },
-            "lost": 0, "invented": 0, "undone": undone, "loggedOut": 0, "outByRenewal": 0, "mixedUp": 0, "failedOver": 3,
+            "done": { "logins": logins, "reads": 1, "writes": 1, "rotations": 1, "logouts": 1, "revocations": 1 },
+            "lost": 0, "invented": 0, "undone": undone, "loggedOut": 0, "outByRotation": 0, "mixedUp": 0, "failedOver": 3,
             "memoryBefore": 1025, "memoryAfter": 2048, "examples": [],
         }))
         .unwrap()

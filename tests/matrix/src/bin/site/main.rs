@@ -42,7 +42,7 @@ impl Site {
             _ => session.get::<u64>("count")?.unwrap_or(0),
         };
         match act {
-            "renew" => session.renew()?,
+            "rotate" => session.rotate()?,
             "logout" => session.logout()?,
             _ => {}
         }

@@ -29,7 +29,7 @@ pub(crate) enum Done {
     Login,
     Read,
     Count,
-    Renewal,
+    Rotation,
     Logout,
     Revocation,
 }
@@ -45,8 +45,8 @@ pub(crate) struct Ledger {
     invented: u64,
     undone: u64,
     logged_out: u64,
-    /// Of these, those that had a renewal without an answer just before.
-    pub(crate) out_by_renewal: u64,
+    /// Of these, those that had a rotation without an answer just before.
+    pub(crate) out_by_rotation: u64,
     mixed_up: u64,
     /// Of all that is broken, what is counted here alone: the replication of the store's servers explains it.
     failed_over: u64,
@@ -69,7 +69,7 @@ impl Ledger {
             Done::Login => "logins",
             Done::Read => "reads",
             Done::Count => "writes",
-            Done::Renewal => "renewals",
+            Done::Rotation => "rotations",
             Done::Logout => "logouts",
             Done::Revocation => "revocations",
         };
@@ -105,7 +105,7 @@ impl Ledger {
         self.invented += other.invented;
         self.undone += other.undone;
         self.logged_out += other.logged_out;
-        self.out_by_renewal += other.out_by_renewal;
+        self.out_by_rotation += other.out_by_rotation;
         self.mixed_up += other.mixed_up;
         self.failed_over += other.failed_over;
         self.examples.extend(other.examples);
@@ -123,7 +123,7 @@ impl Ledger {
             "invented": self.invented,
             "undone": self.undone,
             "loggedOut": self.logged_out,
-            "outByRenewal": self.out_by_renewal,
+            "outByRotation": self.out_by_rotation,
             "mixedUp": self.mixed_up,
             "failedOver": self.failed_over,
             "memoryBefore": memory_before,

@@ -25,7 +25,7 @@ enum Act {
     Login,
     Read,
     Count,
-    Renew,
+    Rotate,
     Logout,
     Revoke,
 }
@@ -36,7 +36,7 @@ impl Act {
             Act::Login => "login",
             Act::Read => "read",
             Act::Count => "count",
-            Act::Renew => "renew",
+            Act::Rotate => "rotate",
             Act::Logout => "logout",
             Act::Revoke => "revoke",
         }
@@ -47,7 +47,7 @@ impl Act {
             Act::Login => Done::Login,
             Act::Read => Done::Read,
             Act::Count => Done::Count,
-            Act::Renew => Done::Renewal,
+            Act::Rotate => Done::Rotation,
             Act::Logout => Done::Logout,
             Act::Revoke => Done::Revocation,
         }
@@ -58,7 +58,7 @@ impl Act {
 #[derive(Debug, Clone)]
 struct Mine {
     cookie: String,
-    /// The cookies that it had before it was renewed: good for nothing, once the session is over.
+    /// The cookies that it had before its id was rotated: good for nothing, once the session is over.
     earlier: Vec<String>,
     /// The count is between these: requests that were not answered may have been carried out.
     at_least: u64,
@@ -67,8 +67,8 @@ struct Mine {
     left: Vec<Instant>,
     /// An end was asked for and not acknowledged: the session may be over now, or soon.
     may_end: bool,
-    /// A renewal was left without an answer, and none has been answered since.
-    renewal_in_doubt: bool,
+    /// A rotation was left without an answer, and none has been answered since.
+    rotation_in_doubt: bool,
     /// When the last change was acknowledged, in failovers.
     stamp: u64,
     /// What was last left without an answer, for the story of what went wrong.
@@ -137,7 +137,7 @@ impl Visitor {
         match self.dice.throw() % 100 {
             0..35 => Some(Act::Read),
             35..75 => Some(Act::Count),
-            75..83 => Some(Act::Renew),
+            75..83 => Some(Act::Rotate),
             83..88 => Some(Act::Logout),
             88..91 => Some(Act::Revoke),
             _ => None,
@@ -215,7 +215,7 @@ impl Visitor {
         match act {
             Act::Login | Act::Read => return,
             Act::Count => mine.at_most += 1,
-            Act::Renew => mine.renewal_in_doubt = true,
+            Act::Rotate => mine.rotation_in_doubt = true,
             Act::Logout | Act::Revoke => mine.may_end = true,
         }
         mine.in_doubt = Some((act, how.to_owned(), at));
@@ -235,25 +235,25 @@ impl Visitor {
                     at_most: 0,
                     left: Vec::new(),
                     may_end: self.revocation_in_doubt.is_some_and(|since| since.elapsed() < LATE),
-                    renewal_in_doubt: false,
+                    rotation_in_doubt: false,
                     stamp,
                     in_doubt: None,
                 });
             }
             Act::Revoke => self.over(act, stamp),
-            Act::Read | Act::Count | Act::Renew | Act::Logout => {
+            Act::Read | Act::Count | Act::Rotate | Act::Logout => {
                 if !self.check(act, body) {
                     return;
                 }
                 if let (Some(mine), Some(cookie)) = (&mut self.mine, set_cookie.filter(|it| !it.is_empty()))
                     && mine.cookie != cookie
                 {
-                    mine.renewal_in_doubt = false;
+                    mine.rotation_in_doubt = false;
                     mine.earlier.push(std::mem::replace(&mut mine.cookie, cookie));
                 }
                 match act {
                     Act::Logout => self.over(act, stamp),
-                    Act::Count | Act::Renew => {
+                    Act::Count | Act::Rotate => {
                         if let Some(mine) = &mut self.mine {
                             mine.stamp = stamp;
                         }
@@ -283,8 +283,8 @@ impl Visitor {
             Some(Says::Out) => {
                 self.mine = None;
                 if !mine.may_end {
-                    if mine.renewal_in_doubt && !self.course.may_be_lost(mine.stamp) {
-                        self.ledger.out_by_renewal += 1;
+                    if mine.rotation_in_doubt && !self.course.may_be_lost(mine.stamp) {
+                        self.ledger.out_by_rotation += 1;
                     }
                     self.broken(Broken::LoggedOut, 1, mine.stamp, &story(act, &mine));
                 }
