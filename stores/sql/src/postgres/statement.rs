@@ -7,8 +7,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow};
-use sqlx::{AssertSqlSafe, Error, SqlSafeStr as _, SqlStr, query, raw_sql};
+use sqlx::{AssertSqlSafe, Either, Error, Executor as _, SqlSafeStr as _, SqlStr, query, raw_sql};
+
+use crate::outcome::is_broken;
 
 /// How statements are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,17 +118,11 @@ impl<'q> Statement<'q> {
     }
 
     pub(super) async fn execute(self, connection: &mut PgConnection) -> Result<PgQueryResult, Error> {
-        match self.way {
-            Way::Prepared => self.prepared().execute(connection).await,
-            Way::Whole { .. } => raw_sql(self.whole()).execute(connection).await,
-        }
+        Ok(self.run(connection).await?.0)
     }
 
     pub(super) async fn fetch_optional(self, connection: &mut PgConnection) -> Result<Option<PgRow>, Error> {
-        match self.way {
-            Way::Prepared => self.prepared().fetch_optional(connection).await,
-            Way::Whole { .. } => raw_sql(self.whole()).fetch_optional(connection).await,
-        }
+        Ok(self.run(connection).await?.1.into_iter().next())
     }
 
     pub(super) async fn fetch_one(self, connection: &mut PgConnection) -> Result<PgRow, Error> {
@@ -133,10 +130,31 @@ impl<'q> Statement<'q> {
     }
 
     pub(super) async fn fetch_all(self, connection: &mut PgConnection) -> Result<Vec<PgRow>, Error> {
-        match self.way {
-            Way::Prepared => self.prepared().fetch_all(connection).await,
-            Way::Whole { .. } => raw_sql(self.whole()).fetch_all(connection).await,
+        Ok(self.run(connection).await?.1)
+    }
+
+    /// What the server says until it is ready for the next statement, for only then is the work committed.
+    async fn run(self, connection: &mut PgConnection) -> Result<(PgQueryResult, Vec<PgRow>), Error> {
+        let mut answers = match self.way {
+            Way::Prepared => connection.fetch_many(self.prepared()),
+            Way::Whole { .. } => connection.fetch_many(raw_sql(self.whole())),
+        };
+        let (mut done, mut rows, mut begun) = (PgQueryResult::default(), Vec::new(), false);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(Either::Left(result)) => done.extend([result]),
+                Ok(Either::Right(row)) => rows.push(row),
+                // The server's farewell comes after an answer: whether it has committed what it answered is not known.
+                Err(error) if begun && is_broken(&error) => {
+                    return Err(Error::Protocol(
+                        "the connection ended between the statement's answer and its commit".into(),
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+            begun = true;
         }
+        Ok((done, rows))
     }
 
     fn prepared(&self) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {

@@ -61,7 +61,8 @@ fn main() {
             a_database_that_may_only_be_read_serves_sessions_and_takes_no_writes,
             connections_to_a_server_that_was_demoted_are_made_anew,
             when_the_server_ends_all_idle_connections_no_user_notices,
-            a_write_whose_connection_is_cut_is_not_made_twice_and_a_read_is_answered;
+            a_write_whose_connection_is_cut_is_not_made_twice_and_a_read_is_answered,
+            a_write_that_was_answered_and_whose_commit_was_not_is_not_made_again;
         records:
             a_record_that_cannot_be_read_is_an_error_for_its_key_only,
             an_expired_session_does_not_keep_its_key_and_is_not_brought_back,

@@ -364,3 +364,35 @@ pub(crate) async fn a_write_whose_connection_is_cut_is_not_made_twice_and_a_read
     })
     .await;
 }
+
+/// At a shutdown the server says goodbye also to whom it has answered already. Then nobody knows whether the commit was made.
+pub(crate) async fn a_write_that_was_answered_and_whose_commit_was_not_is_not_made_again() {
+    on_a_schema(async |place| {
+        let store = place.store().await;
+        let mut other = place.other().await;
+        let Created::Done(version) = store.create(&key("a"), &place.record(1), place.now).await.unwrap()
+        else {
+            panic!("it is new")
+        };
+        // A deferred trigger runs between the statement's answer and its commit. A sequence counts what is undone, too.
+        let sql = format!(
+            "CREATE SEQUENCE made;
+             CREATE FUNCTION ends() RETURNS trigger LANGUAGE plpgsql SET search_path = {0} AS $$
+             BEGIN
+                 IF nextval('made') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+                 RETURN NULL;
+             END $$;
+             CREATE CONSTRAINT TRIGGER ends AFTER UPDATE ON session
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ends()",
+            place.schema
+        );
+        run(&mut other, sql).await;
+        let error = store.update(&key("a"), &place.record(2), Some(&version), place.now).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        let made = sqlx::query("SELECT last_value FROM made").fetch_one(&mut other).await.unwrap();
+        assert_eq!(made.get::<i64, _>(0), 1, "how often the write was made");
+        let updated = store.update(&key("a"), &place.record(2), Some(&version), place.now).await.unwrap();
+        assert!(matches!(updated, Updated::Done(_)), "{updated:?}");
+    })
+    .await;
+}
