@@ -167,12 +167,7 @@ impl Visitor {
         let kind = match (&answer, manner) {
             (Answer::Page { status, .. }, _) => status.to_string(),
             (Answer::NotSent, _) => "refused".to_owned(),
-            (Answer::None, Manner::Leaves(_)) => {
-                if let (Act::Count, Some(mine)) = (act, &mut self.mine) {
-                    mine.left.push(Instant::now());
-                }
-                "left".to_owned()
-            }
+            (Answer::None, Manner::Leaves(_)) => "left".to_owned(),
             (Answer::None, _) => "none".to_owned(),
         };
         self.ledger.answered(kind, took, self.course.limit);
@@ -214,7 +209,12 @@ impl Visitor {
         let Some(mine) = &mut self.mine else { return };
         match act {
             Act::Login | Act::Read => return,
-            Act::Count => mine.at_most += 1,
+            // A process of the site, or the store, may still be at work on it. A count that comes next may meet it: then it is
+            // made on what it left, though its page was written before.
+            Act::Count => {
+                mine.at_most += 1;
+                mine.left.push(Instant::now());
+            }
             Act::Rotate => mine.rotation_in_doubt = true,
             Act::Logout | Act::Revoke => mine.may_end = true,
         }
